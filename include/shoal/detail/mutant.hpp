@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+namespace shoal::detail {
+
+// The bugs that tests seed on purpose, to prove that they would be found. A core is a template
+// over the world it runs in, and the world names its mutant: the library's own is `none`, for
+// which all of this compiles to nothing.
+enum class Mutant {
+  none,
+  no_membarrier,            // a sleeper looks without making the wakers' stores visible first
+  announce_after_looking,   // a sleeper says that it sleeps only after its last look
+  sleepers_never_cleared,   // the flag stays up: every unlock is a system call
+  wake_before_store,        // the sleeper is woken before there is anything to see
+  slice_without_a_look,     // a sleep that ends by itself goes on sleeping
+  release_relaxed,          // unlock does not publish what was done under the lock
+  acquire_dropped,          // lock does not see what was published
+  owner_never_doubted,      // liveness trusted from a cached answer
+  woken_does_not_announce,  // who was woken forgets that others may still sleep
+  inherited_forgotten,      // an abandoned lock is taken as if it had been free
+  live_owner_robbed,        // repair without the liveness check
+  obituary_after_verdict,   // the lock is declared abandoned before its owner's name is kept
+};
+
+}  // namespace shoal::detail

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <system_error>
+
+namespace shoal {
+
+// What is thrown. Every class below is an Error, and an Error is a std::system_error whose code()
+// is the nearest std::errc. what() names the segment, the object, and what to do about it.
+//
+// Nothing is thrown for what is expected: a call that timed out, a queue that is full or empty
+// return false or std::nullopt. Arguments out of their range throw std::invalid_argument.
+class Error : public std::system_error {
+ public:
+  Error(std::errc code, const std::string& what);
+  [[nodiscard]] const char* what() const noexcept override;
+
+ private:
+  std::string what_;  // without the text that system_error appends
+};
+
+// Somebody who holds or held something. `process` is the name of its program, at most 15 bytes;
+// `tid` is 0 where the thread is not known. Pids are those of the owner's own pid namespace.
+struct Owner {
+  std::int32_t pid = 0;
+  std::int32_t tid = 0;
+  std::string process;
+};
+
+// Opening and naming.
+class AlreadyExists : public Error { public: explicit AlreadyExists(const std::string& what); };
+class NotFound : public Error { public: explicit NotFound(const std::string& what); };
+class TypeMismatch : public Error { public: explicit TypeMismatch(const std::string& what); };
+class VersionMismatch : public Error { public: explicit VersionMismatch(const std::string& what); };
+class Corrupted : public Error { public: explicit Corrupted(const std::string& what); };
+class NoSpace : public Error { public: explicit NoSpace(const std::string& what); };
+class PermissionDenied : public Error { public: explicit PermissionDenied(const std::string& what); };
+class InvalidName : public Error { public: explicit InvalidName(const std::string& what); };
+class TooManyParticipants : public Error { public: explicit TooManyParticipants(const std::string& what); };
+
+// Holding: the lock was left held by a process that died, or is not this caller's to give back.
+class OwnerDied : public Error {
+ public:
+  OwnerDied(const std::string& what, Owner owner);
+  [[nodiscard]] const Owner& owner() const noexcept { return owner_; }
+
+ private:
+  Owner owner_;
+};
+class NotOwner : public Error { public: explicit NotOwner(const std::string& what); };
+
+}  // namespace shoal

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// The one wait of the library: every blocking call of every type ends up here.
+//
+//   sleepers   meaning                                          who may change it
+//   0          nobody is known to sleep                         a sleeper, to 1
+//   1          somebody may sleep: wake after the next change   a waker, to 0, before it wakes
+//
+// It is a flag, not a count: a killed sleeper costs one needless wake, not one per change for ever.
+//
+//   waker:    change the state;  if (sleepers) { sleepers = 0;  wake }
+//   sleeper:  sleepers = 1;  barrier;  look at the state;  sleep while sleepers == 1;  look again
+//
+// M1 -> M2: the waker stores the state, then loads sleepers; the sleeper stores sleepers, then
+// loads the state. At least one must see the other's store, else the wake is lost. On this path
+// the waker pays for no fence: the sleeper's barrier() is a membarrier, which puts one between the
+// waker's two accesses wherever it has got to. (Asymmetric Dekker synchronisation: Dice, Huang and
+// Yang, "Asymmetric Dekker Synchronization", 2001.)
+//
+// Death: every sleep ends by itself after a slice of at most 100 ms, and is followed by a close
+// look, which also asks whether the one waited for is alive. That covers a waker killed between
+// its store and its wake, a woken sleeper killed before it could act, and a dead owner.
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+
+#include "core/world.hpp"
+
+namespace shoal::core {
+
+// What a look at the state found.
+enum class Look {
+  done,           // what was waited for has come
+  wait,           // not yet: a change will come with a wake
+  wait_briefly,   // not yet, and without a wake perhaps: look again within a millisecond
+};
+
+// How closely to look: `closely` includes system calls, such as asking whether an owner is alive;
+// after the `last` look, a close one, the caller gives up.
+enum class Glance { quick, closely, last };
+
+inline constexpr std::int64_t kSlices[] = {2, 5, 10, 20, 50, 100};  // milliseconds
+inline constexpr std::int64_t kSliceWithoutBarrier = 10 * kMillisecond;
+
+inline std::int64_t slice_length(int slice) {
+  constexpr int last = static_cast<int>(std::size(kSlices)) - 1;
+  return kSlices[std::min(slice, last)] * kMillisecond;
+}
+
+// Wakes sleepers after a change, where the flag says that there may be some.
+template <class World>
+void wake(World& world, typename World::template Atomic<std::uint32_t>& sleepers, int count) {
+  // Relaxed: the wake itself is a system call, which orders it before whoever it wakes.
+  if constexpr (World::kMutant != Mutant::sleepers_never_cleared)
+    sleepers.store(0, std::memory_order_relaxed);
+  world.wake(sleepers, count);
+}
+
+// Looks a bounded number of times without sleeping. True: done.
+template <class World, class Looker>
+bool spin(World& world, Looker& look) {
+  for (int i = 0; i < World::kLooks; ++i) {
+    if (look(Glance::quick) == Look::done) return true;
+    world.pause();
+  }
+  for (int i = 0; i < World::kYields; ++i) {
+    world.yield();
+    if (look(Glance::quick) == Look::done) return true;
+  }
+  return false;
+}
+
+// Sleeps in slices until a look is done (true) or the deadline has passed (false).
+template <class World, class Looker>
+bool sleep_until(World& world, typename World::template Atomic<std::uint32_t>& sleepers,
+                 Deadline deadline, Looker& look) {
+  constexpr Mutant mutant = World::kMutant;
+  for (int slice = 0;; ++slice) {
+    const bool woken = slice > 0;
+    // Relaxed: ordered before the second look by barrier(); and where the first one ends the wait,
+    // it is this process's own later unlock that must see it.
+    if (mutant != Mutant::announce_after_looking &&
+        !(woken && mutant == Mutant::woken_does_not_announce))
+      sleepers.store(1, std::memory_order_relaxed);  // M2
+    if (woken && mutant != Mutant::slice_without_a_look && look(Glance::closely) == Look::done)
+      return true;
+    const bool reached = mutant == Mutant::no_membarrier || world.barrier();  // M1 -> M2
+    const Look seen = woken && mutant == Mutant::slice_without_a_look ? Look::wait
+                                                                      : look(Glance::closely);
+    if (seen == Look::done) return true;
+    const std::int64_t now = deadline == detail::kForever ? 0 : world.now();
+    if (now >= deadline) return look(Glance::last) == Look::done;
+    if constexpr (mutant == Mutant::announce_after_looking)
+      sleepers.store(1, std::memory_order_relaxed);
+    std::int64_t length = seen == Look::wait_briefly ? kMillisecond : slice_length(slice);
+    if (!reached) length = std::min(length, kSliceWithoutBarrier);
+    world.sleep(sleepers, 1, std::min(length, deadline - now));
+  }
+}
+
+// Waits until look(Glance) returns Look::done, or the deadline has passed: then false.
+template <class World, class Looker>
+bool wait(World& world, typename World::template Atomic<std::uint32_t>& sleepers,
+          Deadline deadline, Looker look) {
+  if (deadline == detail::kDoNotWait) return look(Glance::last) == Look::done;
+  return spin(world, look) || sleep_until(world, sleepers, deadline, look);
+}
+
+}  // namespace shoal::core

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+#include "machine.hpp"
+
+#include "mapping.hpp"
+#include "os/cpu.hpp"
+#include "os/futex.hpp"
+#include "process_record.hpp"
+#include "thread_record.hpp"
+
+namespace shoal::detail {
+
+Machine::Machine(const Mapping& mapping, std::uint32_t object)
+    : tables_(mapping.tables()),
+      file_(mapping.file()),
+      self_(mapping.self()),
+      mapping_(&mapping),
+      object_(object) {}
+
+void Machine::pause() { os::pause(); }
+void Machine::yield() { os::yield(); }
+bool Machine::barrier() { return os::membarrier(); }
+
+void Machine::sleep(Atomic<std::uint32_t>& word, std::uint32_t expected,
+                    std::int64_t nanoseconds) {
+  format::ThreadRecord* const thread = mapping_ ? thread_record(*mapping_) : nullptr;
+  if (thread) thread->waits_for.store(object_ + 1, std::memory_order_relaxed);
+  os::futex_wait(word, expected, nanoseconds);
+  if (thread) thread->waits_for.store(0, std::memory_order_relaxed);
+}
+
+void Machine::wake(Atomic<std::uint32_t>& word, int count) { os::futex_wake(word, count); }
+
+bool Machine::alive(OwnerValue owner) const { return is_alive(tables_, file_, self_, owner); }
+Facts Machine::facts(OwnerValue owner) const { return facts_of(tables_, owner); }
+
+}  // namespace shoal::detail

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+
+#include "core/world.hpp"
+#include "os/file.hpp"
+#include "shoal/detail/machine.hpp"
+#include "shoal/detail/obituary.hpp"
+#include "tables.hpp"
+
+namespace shoal::detail {
+
+class Mapping;
+
+// The World of production: this process, in one segment. For one call, on the stack.
+class Machine : public MachineAtomics {
+ public:
+  using Atomics = MachineAtomics;
+
+  // Spinning costs a CPU that somebody else may need, sleeping 25 us to the sleeper and 8 us to
+  // its waker: a few looks, for whoever runs on another CPU; then yields, for whoever needs this one.
+  static constexpr int kLooks = 100;
+  static constexpr int kYields = 20;
+
+  Machine(const Tables& tables, const os::File& file, OwnerValue self)
+      : tables_(tables), file_(file), self_(self) {}
+  // Notes in this thread's record, while it sleeps, that it waits for that object.
+  Machine(const Mapping& mapping, std::uint32_t object);
+
+  static std::int64_t now() { return steady_now(); }
+  static void pause();
+  static void yield();
+  static bool barrier();
+  void sleep(Atomic<std::uint32_t>& word, std::uint32_t expected, std::int64_t nanoseconds);
+  static void wake(Atomic<std::uint32_t>& word, int count);
+  bool alive(OwnerValue owner) const;
+  Facts facts(OwnerValue owner) const;
+
+ private:
+  const Tables& tables_;
+  const os::File& file_;
+  const OwnerValue self_;
+  const Mapping* mapping_ = nullptr;
+  std::uint32_t object_ = 0;
+};
+
+}  // namespace shoal::detail

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT
+#include "mapping.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "message.hpp"
+#include "process_record.hpp"
+#include "registry.hpp"
+#include "shoal/error.hpp"
+#include "sweep.hpp"
+
+namespace shoal::detail {
+namespace {
+
+void lock_directory(const os::File& file, const std::string& name) {
+  if (const int error = file.lock(format::kDirectoryByte))
+    throw Error(static_cast<std::errc>(error),
+                in_segment(name) + ": cannot lock its directory: " + reason(error));
+}
+
+// The kernel's half of the directory lock.
+class FileLock {
+ public:
+  FileLock(const os::File& file, const std::string& name) : file_(file) {
+    lock_directory(file, name);
+  }
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+  ~FileLock() { file_.unlock(format::kDirectoryByte); }
+
+ private:
+  const os::File& file_;
+};
+
+OwnerValue attach_or_throw(const Tables& tables, const os::File& file, const std::string& name) {
+  try {
+    if (const auto self = attach(tables, file)) return *self;
+  } catch (const std::system_error& error) {
+    if (error.code().value() == ENOSPC)
+      throw NoSpace(in_segment(name) + ": cannot be joined: /dev/shm is full");
+    throw Error(static_cast<std::errc>(error.code().value()),
+                in_segment(name) + ": cannot be joined: " + reason(error.code().value()));
+  }
+  throw TooManyParticipants(in_segment(name) + ": cannot be joined: " +
+                            std::to_string(tables.header().max_processes) +
+                            " processes are alive in it; create it with more "
+                            "SegmentOptions::max_processes, or end one");
+}
+
+}  // namespace
+
+Mapping::Directory::Directory(Mapping& mapping)
+    : held_(mapping.joined_mutex()), file_(mapping.file_) {
+  lock_directory(file_, mapping.name_);
+}
+
+Mapping::Directory::~Directory() { file_.unlock(format::kDirectoryByte); }
+
+Mapping::Mapping(std::string name, SegmentFile segment)
+    : name_(std::move(name)),
+      file_(std::move(segment.file)),
+      region_(file_, segment.size()),
+      tables_(segment.header, region_.data()),
+      self_(os::take_wiped_on_fork()) {
+  try {
+    join(file_);
+  } catch (...) {
+    os::give_back(self_);
+    throw;
+  }
+}
+
+Mapping::~Mapping() {
+  const std::scoped_lock registry_held(registry_mutex());
+  remove_from_registry(*this);
+  if (self() != kNobody) try {
+      const FileLock held(file_, name_);
+      detach(tables_, file_, self());
+    } catch (const Error&) {
+      // Not locked: then this process is one more that has died, and is buried by the next.
+    }
+  os::give_back(self_);
+}
+
+void Mapping::set_self(OwnerValue self) {
+  self_->words[0].store(membarrier_reaches_us() ? self : kNobody, std::memory_order_relaxed);
+  self_->words[1].store(self, std::memory_order_relaxed);
+}
+
+void Mapping::join(const os::File& file) {
+  const FileLock held(file, name_);
+  set_self(attach_or_throw(tables_, file, name_));
+}
+
+void Mapping::rejoin() {
+  if (self() != kNobody) return;
+  const std::scoped_lock held(mutex_);
+  if (self() != kNobody) return;
+  // The file that was inherited is the parent's, and keeps it alive: never use it, and let it go.
+  os::File own;
+  if (!file_.is_open() || file_.reopen(own) != 0)
+    throw TooManyParticipants(in_segment(name_) +
+                              ": this forked process could not join it: too many open files, or too "
+                              "many processes in it, when it was forked");
+  join(own);
+  file_ = std::move(own);
+  for (const auto& [index, entry] : open_) tables_.set_open(index, record_of(self()));
+}
+
+std::shared_ptr<const Object> Mapping::open(std::uint32_t index, const std::string& name,
+                                            Kind kind) {
+  Open& entry = open_[index];
+  if (auto object = entry.object.lock()) return object;
+  auto object = std::make_shared<const Object>(shared_from_this(), index, name, kind);
+  tables_.set_open(index, record_of(self()));
+  entry = {object, entry.count + 1, kind, object->memory()};
+  return object;
+}
+
+void Mapping::close(const Object& object) {
+  std::shared_ptr<Mapping> last;  // released after the mutex
+  const std::scoped_lock held(mutex_);
+  const auto entry = open_.find(object.index());
+  if (--entry->second.count > 0) return;
+  open_.erase(entry);
+  if (self() == kNobody) return;
+  if (holds(object.kind(), object.memory(), self())) {
+    holds_something_ = shared_from_this();
+    return;
+  }
+  tables_.clear_open(object.index(), record_of(self()));
+  if (has_nothing_open()) last = std::exchange(holds_something_, nullptr);
+}
+
+// In the table, where the bits of what is held stay when its handles have gone.
+bool Mapping::has_nothing_open() const {
+  for (std::uint32_t i = 0; i < tables_.objects(); ++i)
+    if (tables_.is_open_by(i, record_of(self()))) return false;
+  return true;
+}
+
+void Mapping::copy_open_sets(OwnerValue from, OwnerValue to) {
+  for (std::uint32_t i = 0; i < tables_.objects(); ++i)
+    if (tables_.is_open_by(i, record_of(from))) tables_.set_open(i, record_of(to));
+}
+
+// May not throw. What fails here leaves the child without a place: it finds out in rejoin().
+void Mapping::before_fork() {
+  mutex_.lock();
+  child_held_ = held_before_fork_;
+  for (const auto& [index, entry] : open_)
+    if (holds(entry.kind, entry.memory, self())) child_held_.push_back(index);
+  child_self_ = kNobody;
+  if (self() == kNobody || file_.reopen(child_file_) != 0) return;
+  try {
+    const FileLock held(file_, name_);
+    const auto child = attach(tables_, child_file_);
+    if (!child) return child_file_.close();
+    copy_open_sets(self(), *child);
+    child_self_ = *child;
+  } catch (const std::exception&) {
+    child_file_.close();
+  }
+}
+
+void Mapping::after_fork_in_parent() {
+  child_file_.close();  // the child's lock is the child's now; or nobody's, where fork() failed
+  mutex_.unlock();
+}
+
+void Mapping::after_fork_in_child() {
+  file_ = std::move(child_file_);  // closes the parent's, which would keep it alive
+  child_file_.close();
+  held_before_fork_ = std::move(child_held_);
+  set_self(child_self_);
+  if (child_self_ != kNobody) introduce(tables_, child_self_);
+  mutex_.unlock();
+}
+
+bool Mapping::forget_held_before_fork(const Object& object) {
+  const std::scoped_lock held(mutex_);
+  const auto found =
+      std::find(held_before_fork_.begin(), held_before_fork_.end(), object.index());
+  if (found == held_before_fork_.end()) return false;
+  held_before_fork_.erase(found);
+  return true;
+}
+
+Object::Object(std::shared_ptr<Mapping> mapping, std::uint32_t index, std::string name, Kind kind)
+    : mapping_(std::move(mapping)),
+      index_(index),
+      name_(std::move(name)),
+      kind_(kind),
+      memory_(mapping_->tables().heap() + mapping_->tables().object(index).offset) {}
+
+Object::~Object() { mapping_->close(*this); }
+
+}  // namespace shoal::detail

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+
+namespace shoal::os {
+
+std::uint32_t process_id();
+std::uint32_t thread_id();
+std::string_view program_name();  // without its folder
+std::int64_t unix_time();         // nanoseconds; for people to read, never for waiting
+std::uint64_t random_number();
+bool is_root();
+std::uint32_t user_id();
+
+// Two words that are zero in the child of any fork, even of a raw clone(2) that runs no handlers;
+// for as long as the process lives. Throws std::bad_alloc. One thread at a time may take or give.
+struct WipedOnFork {
+  std::atomic<std::uint64_t> words[2];
+};
+WipedOnFork* take_wiped_on_fork();
+void give_back(WipedOnFork* words);
+
+// Calls these around every fork() of the process, in the order that pthread_atfork(3) tells.
+void at_fork(void (*prepare)(), void (*parent)(), void (*child)());
+
+}  // namespace shoal::os

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+#include "shoal/segment.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "directory.hpp"
+#include "mapping.hpp"
+#include "message.hpp"
+#include "os/file.hpp"
+#include "registry.hpp"
+#include "segment_file.hpp"
+#include "shoal/error.hpp"
+
+namespace shoal {
+
+// How the rest of the library gets at what a Segment refers to.
+struct SegmentAccess {
+  static detail::Mapping& mapping(const Segment& segment) { return *segment.mapping_; }
+};
+
+namespace {
+
+std::shared_ptr<detail::Mapping> open_named(std::string_view name, const SegmentOptions& options) {
+  detail::check_name(name, "a segment");
+  std::string owned(name);
+  return detail::map_segment(owned, detail::open_segment_file(owned, options));
+}
+
+}  // namespace
+
+Segment::Segment(std::string_view name, SegmentOptions options)
+    : mapping_(open_named(name, options)) {}
+
+Segment::Segment(std::string_view name, Open open)
+    : Segment(name, [open] {
+        SegmentOptions options;
+        options.open = open;
+        return options;
+      }()) {}
+
+Segment::Segment(std::shared_ptr<detail::Mapping> mapping) : mapping_(std::move(mapping)) {}
+
+Segment Segment::anonymous(SegmentOptions options) {
+  return Segment(detail::map_segment("", detail::create_anonymous_segment_file(options)));
+}
+
+bool Segment::remove(std::string_view name) {
+  detail::check_name(name, "a segment");
+  const int error = os::remove_file(name);
+  if (error == ENOENT) return false;
+  if (error == EACCES || error == EPERM)
+    throw PermissionDenied(detail::in_segment(name) + ": you may not remove " + os::path_of(name) +
+                           ": it belongs to another user");
+  if (error != 0)
+    throw Error(static_cast<std::errc>(error), detail::in_segment(name) + ": cannot remove " +
+                                                   os::path_of(name) + ": " +
+                                                   detail::reason(error));
+  return true;
+}
+
+std::vector<std::string> Segment::list() {
+  std::vector<std::string> names = os::list_files();
+  std::erase_if(names, [](const std::string& name) { return !detail::is_valid_name(name); });
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+const std::string& Segment::name() const { return mapping_->name(); }
+std::size_t Segment::capacity() const { return mapping_->tables().header().capacity; }
+
+std::size_t Segment::used() const {
+  const detail::Mapping::Directory held(*mapping_);
+  detail::tidy(*mapping_);
+  return detail::used_bytes(*mapping_);
+}
+
+std::vector<ObjectInfo> Segment::objects() const {
+  const detail::Mapping::Directory held(*mapping_);
+  return detail::list_objects(*mapping_);
+}
+
+bool Segment::erase(std::string_view object) const {
+  detail::check_name(object, "an object");
+  const detail::Mapping::Directory held(*mapping_);
+  return detail::erase(*mapping_, object);
+}
+
+namespace detail {
+
+OpenedObject open_object(const Segment& segment, std::string_view name, const Blueprint& blueprint,
+                         Open open) {
+  check_name(name, "an object");
+  Mapping& mapping = SegmentAccess::mapping(segment);
+  std::shared_ptr<const Object> object;  // declared first: it must not go under the lock
+  const Mapping::Directory held(mapping);
+  auto index = find(mapping, name);
+  if (index && open == Open::create)
+    throw AlreadyExists(in_object(mapping.name(), kind_name(blueprint.kind), name) +
+                        ": already exists; open it with Open::existing or Open::or_create");
+  if (!index && open == Open::existing)
+    throw NotFound(in_object(mapping.name(), kind_name(blueprint.kind), name) +
+                   ": there is none; create it first, or use Open::or_create");
+  if (index) check(mapping, *index, blueprint);
+  else index = construct(mapping, name, blueprint);
+  object = mapping.open(*index, std::string(name), blueprint.kind);
+  return {object, object->memory(), &mapping.fast_self()};
+}
+
+}  // namespace detail
+}  // namespace shoal

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "os/file.hpp"
+#include "shoal/detail/object.hpp"
+#include "shoal/detail/owner_value.hpp"
+#include "tables.hpp"
+
+namespace shoal::detail {
+
+// Takes the name of a dead process out of everything that it had open, and gives its thread records
+// back. Requires the directory lock. Each step is idempotent: it may be killed and done again.
+void sweep(const Tables& tables, const os::File& file, OwnerValue dead);
+
+// Whether an object's words say that this process holds something of it.
+bool holds(Kind kind, void* memory, OwnerValue owner);
+
+}  // namespace shoal::detail
