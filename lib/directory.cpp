@@ -2,7 +2,6 @@
 #include "directory.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <string>
 
@@ -63,11 +62,13 @@ Range pages_inside(const Range& range) {
 void give_pages_back(const Mapping& mapping, const Range& range) {
   const Range pages = pages_inside(range);
   if (pages.begin < pages.end)
-    mapping.file().discard(mapping.tables().header().heap_at + pages.begin, pages.end - pages.begin);
+    mapping.file().discard(mapping.tables().header().heap_at + pages.begin,
+                           pages.end - pages.begin);
 }
 
 void reclaim(const Mapping& mapping, ObjectRecord& record) {
-  if (mapping.tables().in_heap(record.offset, record.bytes)) give_pages_back(mapping, range_of(record));
+  if (mapping.tables().in_heap(record.offset, record.bytes))
+    give_pages_back(mapping, range_of(record));
   set_state(record, State::free);
 }
 
@@ -112,8 +113,8 @@ std::optional<std::uint32_t> find_free_record(const Mapping& mapping, const std:
   const std::uint32_t index = tables.objects();
   if (index >= tables.header().max_objects) return std::nullopt;
   const std::uint64_t open_set = Tables::open_set_bytes(tables.header().max_processes);
-  if (mapping.file().allocate(tables.object_at(index), sizeof(ObjectRecord)) != 0 ||
-      mapping.file().allocate(tables.open_set_at(index), open_set) != 0)
+  if (mapping.file().allocate(tables.object_at(index), sizeof(ObjectRecord)) ||
+      mapping.file().allocate(tables.open_set_at(index), open_set))
     throw NoSpace(what + ": cannot be made: /dev/shm is full");
   tables.marks().objects.store(index + 1, std::memory_order_release);
   return index;
@@ -137,11 +138,11 @@ Place find_place(const Mapping& mapping, const Blueprint& blueprint, const std::
   tidy(mapping);
   if (const auto place = try_once()) return *place;
   if (!find_free_record(mapping, what))
-    throw NoSpace(what + ": the segment has its " +
-                  std::to_string(mapping.tables().header().max_objects) +
-                  " objects already; create it with more SegmentOptions::max_objects, or erase one");
-  throw NoSpace(what + ": needs " + std::to_string(blueprint.bytes) + " bytes, and the segment has " +
-                std::to_string(used_bytes(mapping)) + " of " +
+    throw NoSpace(
+        what + ": the segment has its " + std::to_string(mapping.tables().header().max_objects) +
+        " objects already; create it with more SegmentOptions::max_objects, or erase one");
+  throw NoSpace(what + ": needs " + std::to_string(blueprint.bytes) +
+                " bytes, and the segment has " + std::to_string(used_bytes(mapping)) + " of " +
                 std::to_string(mapping.tables().header().capacity) +
                 " in use; create it with more SegmentOptions::capacity, or erase objects");
 }
@@ -152,7 +153,7 @@ bool take_memory(const Mapping& mapping, const Range& range) {
   std::atomic<std::uint64_t>& mark = tables.marks().heap;
   const std::uint64_t used = std::min(mark.load(std::memory_order_relaxed), range.end);
   if (range.begin < used) give_pages_back(mapping, {range.begin, used});
-  if (mapping.file().allocate(tables.header().heap_at + range.begin, range.end - range.begin) != 0)
+  if (mapping.file().allocate(tables.header().heap_at + range.begin, range.end - range.begin))
     return false;
   if (range.begin < used) {
     const Range zero = pages_inside({range.begin, used});
@@ -188,9 +189,12 @@ std::string full_type(std::string_view type, std::uint64_t size, std::uint64_t a
 
 std::string_view kind_name(Kind kind) {
   switch (kind) {
-    case Kind::value: return "value";
-    case Kind::lock: return "lock";
-    case Kind::none: break;
+    case Kind::value:
+      return "value";
+    case Kind::lock:
+      return "lock";
+    case Kind::none:
+      break;
   }
   return "unknown";
 }
@@ -214,14 +218,14 @@ void check(const Mapping& mapping, std::uint32_t index, const Blueprint& bluepri
                        "; use another name, or erase it");
   if (record.type_hash != hash(blueprint.type) || record.size != blueprint.size ||
       record.alignment != blueprint.alignment)
-    throw TypeMismatch(object() + ": holds " +
-                       full_type(text(record.type), record.size, record.alignment) +
-                       ", and was opened as " +
-                       full_type(blueprint.type, blueprint.size, blueprint.alignment) +
-                       "; use another name, or erase it");
+    throw TypeMismatch(
+        object() + ": holds " + full_type(text(record.type), record.size, record.alignment) +
+        ", and was opened as " + full_type(blueprint.type, blueprint.size, blueprint.alignment) +
+        "; use another name, or erase it");
   if (record.bytes != blueprint.bytes || !mapping.tables().in_heap(record.offset, record.bytes) ||
       record.offset % std::max<std::uint64_t>(blueprint.alignment, kObjectAlignment) != 0)
-    throw Corrupted(object() + ": its record has been written over; erase it, or remove the segment");
+    throw Corrupted(object() +
+                    ": its record has been written over; erase it, or remove the segment");
 }
 
 std::uint32_t construct(const Mapping& mapping, std::string_view name, const Blueprint& blueprint) {

@@ -15,7 +15,8 @@ namespace shoal::detail {
 // The objects of a segment by name. States and their owners stand above ObjectRecord, in
 // format.hpp. All of these require the directory lock.
 //
-// What each step of construct() and erase() leaves behind when its process is killed right after it:
+// What each step of construct() and erase() leaves behind when its process is killed right after
+// it:
 //
 //   construct   the record filled in     a free record, whatever it says
 //               state = building         a range that the next one to construct takes back

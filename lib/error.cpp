@@ -8,8 +8,9 @@
 
 namespace shoal {
 
-Error::Error(std::errc code, const std::string& what)
-    : std::system_error(std::make_error_code(code)), what_("shoal: " + what) {}
+Error::Error(std::errc code, const std::string& what) : Error(std::make_error_code(code), what) {}
+Error::Error(std::error_code code, const std::string& what)
+    : std::system_error(code), what_("shoal: " + what) {}
 
 const char* Error::what() const noexcept { return what_.c_str(); }
 
@@ -38,8 +39,6 @@ std::string in_segment(std::string_view segment) {
 std::string in_object(std::string_view segment, std::string_view kind, std::string_view object) {
   return in_segment(segment) + ", " + std::string(kind) + " '" + std::string(object) + "'";
 }
-
-std::string reason(int error) { return std::generic_category().message(error); }
 
 namespace {
 

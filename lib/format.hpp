@@ -48,10 +48,10 @@ struct Header {
   std::uint64_t objects_at;
   std::uint64_t threads_at;
   std::uint64_t heap_at;
-  std::uint64_t instance;   // random: another segment of the same name is another one
-  std::int64_t created;     // unix time in nanoseconds, for people to read
-  std::uint32_t creator;    // pid, for people to read
-  std::uint32_t checksum;   // CRC-32 of all before
+  std::uint64_t instance;  // random: another segment of the same name is another one
+  std::int64_t created;    // unix time in nanoseconds, for people to read
+  std::uint32_t creator;   // pid, for people to read
+  std::uint32_t checksum;  // CRC-32 of all before
 };
 static_assert(sizeof(Header) == 96 && std::is_trivially_copyable_v<Header>);
 
@@ -61,7 +61,7 @@ struct Marks {
   std::atomic<std::uint32_t> objects;
   std::atomic<std::uint32_t> threads;  // grows by CAS, without the directory lock
   std::uint32_t reserved;
-  std::atomic<std::uint64_t> heap;     // bytes of the heap from here on were never written
+  std::atomic<std::uint64_t> heap;  // bytes of the heap from here on were never written
 };
 inline constexpr std::uint64_t kMarksAt = 256;
 inline constexpr std::uint64_t kProcessesAt = 512;
@@ -86,14 +86,17 @@ constexpr std::uint64_t life_word(std::uint64_t generation, Life life) {
   return generation << kLifeBits | static_cast<std::uint64_t>(life);
 }
 constexpr std::uint64_t generation_of(std::uint64_t life) { return life >> kLifeBits; }
-constexpr Life life_of(std::uint64_t life) { return static_cast<Life>(life & ((1U << kLifeBits) - 1)); }
+constexpr Life life_of(std::uint64_t life) {
+  return static_cast<Life>(life & ((1U << kLifeBits) - 1));
+}
 
 struct ProcessRecord {
   std::atomic<std::uint64_t> life;
-  std::atomic<std::uint64_t> id;        // random, one a process and segment
-  std::atomic<std::int64_t> attached;   // unix time in nanoseconds; this and below for people to read
+  std::atomic<std::uint64_t> id;  // random, one a process and segment
+  std::atomic<std::int64_t>
+      attached;  // unix time in nanoseconds; this and below for people to read
   std::atomic<std::uint32_t> pid;
-  std::atomic<std::uint32_t> name[4];   // 16 bytes, zero-padded
+  std::atomic<std::uint32_t> name[4];  // 16 bytes, zero-padded
   std::uint32_t reserved[5];
 };
 static_assert(sizeof(ProcessRecord) == 64 && std::is_standard_layout_v<ProcessRecord>);
@@ -126,16 +129,16 @@ static_assert(sizeof(ThreadRecord) == 64 && std::is_standard_layout_v<ThreadReco
 enum class State : std::uint32_t { free = 0, building = 1, live = 2, erased = 3 };
 
 struct ObjectRecord {
-  std::atomic<std::uint32_t> state;       // State
+  std::atomic<std::uint32_t> state;  // State
   detail::Kind kind;
   std::atomic<std::uint64_t> generation;  // + 1 each time it is built
   std::uint64_t offset;                   // from heap_at
   std::uint64_t bytes;
-  std::uint64_t size;                     // of T
-  std::uint32_t alignment;                // of T
-  std::uint32_t type_hash;                // of the whole of a type's name
-  char name[kNameRoom];                   // zero-padded
-  char type[kTypeRoom];                   // zero-padded; cut off where it is longer
+  std::uint64_t size;       // of T
+  std::uint32_t alignment;  // of T
+  std::uint32_t type_hash;  // of the whole of a type's name
+  char name[kNameRoom];     // zero-padded
+  char type[kTypeRoom];     // zero-padded; cut off where it is longer
   std::uint32_t reserved[4];
 };
 static_assert(sizeof(ObjectRecord) == 256 && std::is_standard_layout_v<ObjectRecord>);

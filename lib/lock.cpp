@@ -4,11 +4,11 @@
 #include <utility>
 
 #include "core/lock.hpp"
+#include "directory.hpp"
 #include "machine.hpp"
 #include "mapping.hpp"
 #include "message.hpp"
 #include "os/process.hpp"
-#include "directory.hpp"
 
 namespace shoal {
 namespace {
@@ -36,11 +36,13 @@ detail::OpenedObject open_lock(const Segment& segment, std::string_view name, Op
 Owner owner_from(const Facts& facts) {
   char name[sizeof(std::uint32_t) * (Facts::kCount - 2) + 1] = {};
   __builtin_memcpy(name, &facts.words[2], sizeof name - 1);
-  return {static_cast<std::int32_t>(facts.words[0]), static_cast<std::int32_t>(facts.words[1]), name};
+  return {static_cast<std::int32_t>(facts.words[0]), static_cast<std::int32_t>(facts.words[1]),
+          name};
 }
 
 std::string described(const Object& object) {
-  return detail::in_object(object.mapping().name(), detail::kind_name(object.kind()), object.name());
+  return detail::in_object(object.mapping().name(), detail::kind_name(object.kind()),
+                           object.name());
 }
 
 // Who holds a lock whose word was `seen`, or died holding it.
@@ -110,7 +112,8 @@ void Lock::lock_slow() const { static_cast<void>(lock_until(detail::kForever)); 
 
 bool Lock::lock_until(detail::Deadline deadline) const {
   const auto result = lock_slowly(*object_, *word_, deadline, core::Abandoned::is_told);
-  if (result.outcome == core::LockOutcome::abandoned) throw_owner_died(*object_, *word_, result.found);
+  if (result.outcome == core::LockOutcome::abandoned)
+    throw_owner_died(*object_, *word_, result.found);
   return result.outcome != core::LockOutcome::timed_out;
 }
 
@@ -132,7 +135,9 @@ void Lock::wake() const {
   core::wake_after_release(machine, *word_);
 }
 
-bool Lock::is_locked() const { return word_->owner.load(std::memory_order_relaxed) != detail::kNobody; }
+bool Lock::is_locked() const {
+  return word_->owner.load(std::memory_order_relaxed) != detail::kNobody;
+}
 
 std::optional<Owner> Lock::owner() const {
   // Its process may let go, and its record be another's, between the two: then look again.
@@ -156,8 +161,7 @@ std::unique_lock<const Lock> Lock::recover() const {
 
 // The abandoned value that was found; kNobody where the lock was free.
 OwnerValue Lock::take_over() const {
-  const auto result =
-      lock_slowly(*object_, *word_, detail::kForever, core::Abandoned::is_taken);
+  const auto result = lock_slowly(*object_, *word_, detail::kForever, core::Abandoned::is_taken);
   return result.outcome == core::LockOutcome::inherited ? result.found : detail::kNobody;
 }
 

@@ -20,8 +20,7 @@ void Machine::pause() { os::pause(); }
 void Machine::yield() { os::yield(); }
 bool Machine::barrier() { return os::membarrier(); }
 
-void Machine::sleep(Atomic<std::uint32_t>& word, std::uint32_t expected,
-                    std::int64_t nanoseconds) {
+void Machine::sleep(Atomic<std::uint32_t>& word, std::uint32_t expected, std::int64_t nanoseconds) {
   format::ThreadRecord* const thread = mapping_ ? thread_record(*mapping_) : nullptr;
   if (thread) thread->waits_for.store(object_ + 1, std::memory_order_relaxed);
   os::futex_wait(word, expected, nanoseconds);

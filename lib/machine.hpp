@@ -19,7 +19,8 @@ class Machine : public MachineAtomics {
   using Atomics = MachineAtomics;
 
   // Spinning costs a CPU that somebody else may need, sleeping 25 us to the sleeper and 8 us to
-  // its waker: a few looks, for whoever runs on another CPU; then yields, for whoever needs this one.
+  // its waker: a few looks, for whoever runs on another CPU; then yields, for whoever needs this
+  // one.
   static constexpr int kLooks = 100;
   static constexpr int kYields = 20;
 

@@ -2,7 +2,6 @@
 #include "mapping.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <system_error>
 #include <utility>
 
@@ -16,9 +15,8 @@ namespace shoal::detail {
 namespace {
 
 void lock_directory(const os::File& file, const std::string& name) {
-  if (const int error = file.lock(format::kDirectoryByte))
-    throw Error(static_cast<std::errc>(error),
-                in_segment(name) + ": cannot lock its directory: " + reason(error));
+  if (const std::error_code error = file.lock(format::kDirectoryByte))
+    throw Error(error, in_segment(name) + ": cannot lock its directory: " + error.message());
 }
 
 // The kernel's half of the directory lock.
@@ -39,13 +37,12 @@ OwnerValue attach_or_throw(const Tables& tables, const os::File& file, const std
   try {
     if (const auto self = attach(tables, file)) return *self;
   } catch (const std::system_error& error) {
-    if (error.code().value() == ENOSPC)
+    if (error.code() == std::errc::no_space_on_device)
       throw NoSpace(in_segment(name) + ": cannot be joined: /dev/shm is full");
-    throw Error(static_cast<std::errc>(error.code().value()),
-                in_segment(name) + ": cannot be joined: " + reason(error.code().value()));
+    throw Error(error.code(), in_segment(name) + ": cannot be joined: " + error.code().message());
   }
-  throw TooManyParticipants(in_segment(name) + ": cannot be joined: " +
-                            std::to_string(tables.header().max_processes) +
+  throw TooManyParticipants(in_segment(name) +
+                            ": cannot be joined: " + std::to_string(tables.header().max_processes) +
                             " processes are alive in it; create it with more "
                             "SegmentOptions::max_processes, or end one");
 }
@@ -101,10 +98,11 @@ void Mapping::rejoin() {
   if (self() != kNobody) return;
   // The file that was inherited is the parent's, and keeps it alive: never use it, and let it go.
   os::File own;
-  if (!file_.is_open() || file_.reopen(own) != 0)
-    throw TooManyParticipants(in_segment(name_) +
-                              ": this forked process could not join it: too many open files, or too "
-                              "many processes in it, when it was forked");
+  if (!file_.is_open() || file_.reopen(own))
+    throw TooManyParticipants(
+        in_segment(name_) +
+        ": this forked process could not join it: too many open files, or too "
+        "many processes in it, when it was forked");
   join(own);
   file_ = std::move(own);
   for (const auto& [index, entry] : open_) tables_.set_open(index, record_of(self()));
@@ -154,7 +152,7 @@ void Mapping::before_fork() {
   for (const auto& [index, entry] : open_)
     if (holds(entry.kind, entry.memory, self())) child_held_.push_back(index);
   child_self_ = kNobody;
-  if (self() == kNobody || file_.reopen(child_file_) != 0) return;
+  if (self() == kNobody || file_.reopen(child_file_)) return;
   try {
     const FileLock held(file_, name_);
     const auto child = attach(tables_, child_file_);
@@ -182,8 +180,7 @@ void Mapping::after_fork_in_child() {
 
 bool Mapping::forget_held_before_fork(const Object& object) {
   const std::scoped_lock held(mutex_);
-  const auto found =
-      std::find(held_before_fork_.begin(), held_before_fork_.end(), object.index());
+  const auto found = std::find(held_before_fork_.begin(), held_before_fork_.end(), object.index());
   if (found == held_before_fork_.end()) return false;
   held_before_fork_.erase(found);
   return true;

@@ -41,10 +41,9 @@ class Mapping : public std::enable_shared_from_this<Mapping> {
 
   // This process in the segment, for the fast paths: kNobody where membarrier does not reach it.
   [[nodiscard]] const std::atomic<OwnerValue>& fast_self() const { return self_->words[0]; }
-  // This process in the segment. kNobody in the child of a fork that ran no handlers: then rejoin().
-  [[nodiscard]] OwnerValue self() const {
-    return self_->words[1].load(std::memory_order_relaxed);
-  }
+  // This process in the segment. kNobody in the child of a fork that ran no handlers: then
+  // rejoin().
+  [[nodiscard]] OwnerValue self() const { return self_->words[1].load(std::memory_order_relaxed); }
   // Attaches the child of such a fork, or does nothing. Throws TooManyParticipants.
   void rejoin();
 

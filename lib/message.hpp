@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -10,9 +9,6 @@ namespace shoal::detail {
 // The first words of what every error says: which segment, which object.
 std::string in_segment(std::string_view segment);
 std::string in_object(std::string_view segment, std::string_view kind, std::string_view object);
-
-// What the system said: "No space left on device".
-std::string reason(int error);
 
 // Throws InvalidName unless the name is 1 to 63 bytes of A-Z a-z 0-9 . _ - not starting with a dot.
 void check_name(std::string_view name, std::string_view what);

@@ -49,7 +49,7 @@ std::optional<std::uint32_t> find_free(const Tables& tables, const os::File& fil
   for (std::uint32_t i = 0; i < tables.processes(); ++i) {
     if (life(tables, i) == Life::dying) finish_burial(tables, file, i);
     // A byte that is locked though its record is free: somebody inherited a description of it.
-    if (life(tables, i) == Life::free && file.try_lock(format::life_byte(i)) == 0) return i;
+    if (life(tables, i) == Life::free && !file.try_lock(format::life_byte(i))) return i;
   }
   return std::nullopt;
 }
@@ -58,10 +58,10 @@ std::optional<std::uint32_t> find_free(const Tables& tables, const os::File& fil
 std::optional<std::uint32_t> grow(const Tables& tables, const os::File& file) {
   const std::uint32_t index = tables.processes();
   if (index >= tables.header().max_processes) return std::nullopt;
-  if (const int error = file.allocate(Tables::process_at(index), sizeof(ProcessRecord)))
-    throw std::system_error(error, std::generic_category());
-  if (const int error = file.try_lock(format::life_byte(index)))
-    throw std::system_error(error, std::generic_category());
+  if (const std::error_code error = file.allocate(Tables::process_at(index), sizeof(ProcessRecord)))
+    throw std::system_error(error);
+  if (const std::error_code error = file.try_lock(format::life_byte(index)))
+    throw std::system_error(error);
   tables.marks().processes.store(index + 1, std::memory_order_release);
   return index;
 }

@@ -73,8 +73,8 @@ void remove_from_registry(const Mapping& mapping) {
 
 std::shared_ptr<Mapping> map_segment(const std::string& name, SegmentFile segment) {
   os::FileStatus status;
-  if (const int error = segment.file.status(status))
-    throw std::system_error(error, std::generic_category(), "fstat");
+  if (const std::error_code error = segment.file.status(status))
+    throw std::system_error(error, "fstat");
   if (this_tid == 0) this_tid = os::thread_id();
   std::shared_ptr<Mapping> found;  // let go of after the mutex: it may be the last
   const std::scoped_lock held(registry_mutex());

@@ -2,7 +2,6 @@
 #include "shoal/segment.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 #include "directory.hpp"
@@ -48,15 +47,14 @@ Segment Segment::anonymous(SegmentOptions options) {
 
 bool Segment::remove(std::string_view name) {
   detail::check_name(name, "a segment");
-  const int error = os::remove_file(name);
-  if (error == ENOENT) return false;
-  if (error == EACCES || error == EPERM)
+  const std::error_code error = os::remove_file(name);
+  if (error == std::errc::no_such_file_or_directory) return false;
+  if (error == std::errc::permission_denied || error == std::errc::operation_not_permitted)
     throw PermissionDenied(detail::in_segment(name) + ": you may not remove " + os::path_of(name) +
                            ": it belongs to another user");
-  if (error != 0)
-    throw Error(static_cast<std::errc>(error), detail::in_segment(name) + ": cannot remove " +
-                                                   os::path_of(name) + ": " +
-                                                   detail::reason(error));
+  if (error)
+    throw Error(error, detail::in_segment(name) + ": cannot remove " + os::path_of(name) + ": " +
+                           error.message());
   return true;
 }
 
@@ -102,8 +100,10 @@ OpenedObject open_object(const Segment& segment, std::string_view name, const Bl
   if (!index && open == Open::existing)
     throw NotFound(in_object(mapping.name(), kind_name(blueprint.kind), name) +
                    ": there is none; create it first, or use Open::or_create");
-  if (index) check(mapping, *index, blueprint);
-  else index = construct(mapping, name, blueprint);
+  if (index)
+    check(mapping, *index, blueprint);
+  else
+    index = construct(mapping, name, blueprint);
   object = mapping.open(*index, std::string(name), blueprint.kind);
   return {object, object->memory(), &mapping.fast_self()};
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "segment_file.hpp"
 
-#include <boost/crc.hpp>
-#include <cerrno>
 #include <cstddef>
 #include <cstring>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include "message.hpp"
+#include "os/checksum.hpp"
 #include "os/process.hpp"
 #include "shoal/error.hpp"
 #include "tables.hpp"
@@ -21,22 +21,23 @@ using format::kPage;
 
 constexpr std::uint64_t kLargestCapacity = std::uint64_t{1} << 46;
 
-constexpr std::uint64_t whole_pages(std::uint64_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
+constexpr std::uint64_t whole_pages(std::uint64_t bytes) {
+  return (bytes + kPage - 1) / kPage * kPage;
+}
 
 std::uint32_t checksum(const Header& header) {
-  boost::crc_32_type crc;
-  crc.process_bytes(&header, offsetof(Header, checksum));
-  return crc.checksum();
+  return os::checksum(&header, offsetof(Header, checksum));
 }
 
 // Where everything is, by the sizes of the tables.
 void lay_out(Header& header) {
   header.opens_at = whole_pages(Tables::process_at(header.max_processes));
-  header.objects_at =
-      header.opens_at + whole_pages(header.max_objects * Tables::open_set_bytes(header.max_processes));
+  header.objects_at = header.opens_at + whole_pages(header.max_objects *
+                                                    Tables::open_set_bytes(header.max_processes));
   header.threads_at =
       header.objects_at + whole_pages(header.max_objects * sizeof(format::ObjectRecord));
-  header.heap_at = header.threads_at + whole_pages(header.max_threads * sizeof(format::ThreadRecord));
+  header.heap_at =
+      header.threads_at + whole_pages(header.max_threads * sizeof(format::ThreadRecord));
 }
 
 void check_options(const SegmentOptions& options) {
@@ -75,19 +76,21 @@ Header new_header(const SegmentOptions& options) {
                 ": /dev/shm is full; remove segments that nobody needs, or make it larger");
 }
 
-[[noreturn]] void throw_errno(const std::string& name, const char* what, int error) {
-  if (error == ENOSPC || error == ENOMEM) throw_no_space(name, what);
-  throw Error(static_cast<std::errc>(error), in_segment(name) + ": " + what + ": " + reason(error));
+[[noreturn]] void throw_failed(const std::string& name, const char* what, std::error_code error) {
+  if (error == std::errc::no_space_on_device || error == std::errc::not_enough_memory)
+    throw_no_space(name, what);
+  throw Error(error, in_segment(name) + ": " + what + ": " + error.message());
 }
 
 // Gives a file without a name its size and its header.
 Header fill(const std::string& name, const os::File& file, const SegmentOptions& options) {
   const Header header = new_header(options);
-  if (const int error = file.resize(header.heap_at + header.capacity))
-    throw_errno(name, "cannot give its file its size", error);
-  if (const int error = file.allocate(0, kPage)) throw_errno(name, "cannot be created", error);
-  if (const int error = file.write(&header, sizeof header))
-    throw_errno(name, "cannot write its header", error);
+  if (const std::error_code error = file.resize(header.heap_at + header.capacity))
+    throw_failed(name, "cannot give its file its size", error);
+  if (const std::error_code error = file.allocate(0, kPage))
+    throw_failed(name, "cannot be created", error);
+  if (const std::error_code error = file.write(&header, sizeof header))
+    throw_failed(name, "cannot write its header", error);
   return header;
 }
 
@@ -97,7 +100,8 @@ Header fill(const std::string& name, const os::File& file, const SegmentOptions&
 }
 
 // Before anything is read: is this file one that this user should trust at all?
-void check_status(const std::string& name, const os::FileStatus& status, const SegmentOptions& options) {
+void check_status(const std::string& name, const os::FileStatus& status,
+                  const SegmentOptions& options) {
   if (!status.regular) throw_corrupted(name, "not a regular file");
   if (status.user != os::user_id() && !os::is_root() && (options.mode & 077) == 0)
     throw PermissionDenied(in_segment(name) + ": belongs to user " + std::to_string(status.user) +
@@ -116,7 +120,8 @@ void check_header(const std::string& name, const Header& header, std::uint64_t s
     throw VersionMismatch(in_segment(name) + ": was made on another kind of machine (pointers of " +
                           std::to_string(header.pointer_size) + " bytes, here " +
                           std::to_string(sizeof(void*)) + "); remove it");
-  if (header.checksum != checksum(header)) throw_corrupted(name, "its header has been written over");
+  if (header.checksum != checksum(header))
+    throw_corrupted(name, "its header has been written over");
   Header expected = header;
   lay_out(expected);
   if (header.heap_at != expected.heap_at || size != header.heap_at + header.capacity)
@@ -126,20 +131,22 @@ void check_header(const std::string& name, const Header& header, std::uint64_t s
 
 // Opens what is there. False where there is none (any more).
 bool open_existing(const std::string& name, const SegmentOptions& options, SegmentFile& segment) {
-  const int error = os::File::open(name, segment.file);
-  if (error == ENOENT) return false;
-  if (error == EACCES || error == EPERM)
+  const std::error_code error = os::File::open(name, segment.file);
+  if (error == std::errc::no_such_file_or_directory) return false;
+  if (error == std::errc::permission_denied || error == std::errc::operation_not_permitted)
     throw PermissionDenied(in_segment(name) + ": you may not open " + os::path_of(name) +
                            "; its owner can make it with a wider SegmentOptions::mode");
-  if (error == ELOOP) throw_corrupted(name, "a symbolic link");
-  if (error == EISDIR || error == ENXIO) throw_corrupted(name, "not a regular file");
-  if (error != 0) throw_errno(name, "cannot be opened", error);
+  if (error == std::errc::too_many_symbolic_link_levels) throw_corrupted(name, "a symbolic link");
+  if (error == std::errc::is_a_directory || error == std::errc::no_such_device_or_address)
+    throw_corrupted(name, "not a regular file");
+  if (error) throw_failed(name, "cannot be opened", error);
 
   os::FileStatus status;
-  if (const int failed = segment.file.status(status)) throw_errno(name, "cannot be examined", failed);
+  if (const std::error_code failed = segment.file.status(status))
+    throw_failed(name, "cannot be examined", failed);
   if (!status.linked) return false;  // removed since
   check_status(name, status, options);
-  if (segment.file.read(&segment.header, sizeof segment.header) != 0)
+  if (segment.file.read(&segment.header, sizeof segment.header))
     throw_corrupted(name, "shorter than a header");
   check_header(name, segment.header, status.size);
   return true;
@@ -147,12 +154,13 @@ bool open_existing(const std::string& name, const SegmentOptions& options, Segme
 
 // Makes it, complete, and gives it its name. False where somebody else was quicker.
 bool create(const std::string& name, const SegmentOptions& options, SegmentFile& segment) {
-  if (const int error = os::File::create(options.mode, segment.file))
-    throw_errno(name, "cannot be created in /dev/shm", error);
+  if (const std::error_code error = os::File::create(options.mode, segment.file))
+    throw_failed(name, "cannot be created in /dev/shm", error);
   segment.header = fill(name, segment.file, options);
-  const int error = segment.file.publish(name);
-  if (error != 0 && error != EEXIST) throw_errno(name, "cannot be given its name", error);
-  return error == 0;
+  const std::error_code error = segment.file.publish(name);
+  if (error && error != std::errc::file_exists)
+    throw_failed(name, "cannot be given its name", error);
+  return !error;
 }
 
 }  // namespace
@@ -177,8 +185,8 @@ SegmentFile open_segment_file(const std::string& name, const SegmentOptions& opt
 SegmentFile create_anonymous_segment_file(const SegmentOptions& options) {
   check_options(options);
   SegmentFile segment;
-  if (const int error = os::File::create_anonymous(segment.file))
-    throw_errno("", "cannot be created", error);
+  if (const std::error_code error = os::File::create_anonymous(segment.file))
+    throw_failed("", "cannot be created", error);
   segment.header = fill("", segment.file, options);
   return segment;
 }

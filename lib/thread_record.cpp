@@ -28,7 +28,7 @@ bool claim(ThreadRecord& record, OwnerValue self) {
 bool grow(const Tables& tables, const os::File& file) {
   std::uint32_t index = tables.threads();
   if (index >= tables.header().max_threads) return false;
-  if (file.allocate(tables.thread_at(index), sizeof(ThreadRecord)) != 0) return false;
+  if (file.allocate(tables.thread_at(index), sizeof(ThreadRecord))) return false;
   tables.marks().threads.compare_exchange_strong(index, index + 1, std::memory_order_acq_rel,
                                                  std::memory_order_relaxed);
   return true;

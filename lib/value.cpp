@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "shoal/detail/value_bytes.hpp"
-
 #include <cstring>
+
+#include "shoal/detail/value_bytes.hpp"
 
 namespace shoal::detail {
 namespace {

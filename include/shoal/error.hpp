@@ -16,6 +16,7 @@ namespace shoal {
 class Error : public std::system_error {
  public:
   Error(std::errc code, const std::string& what);
+  Error(std::error_code code, const std::string& what);
   [[nodiscard]] const char* what() const noexcept override;
 
  private:
@@ -31,15 +32,42 @@ struct Owner {
 };
 
 // Opening and naming.
-class AlreadyExists : public Error { public: explicit AlreadyExists(const std::string& what); };
-class NotFound : public Error { public: explicit NotFound(const std::string& what); };
-class TypeMismatch : public Error { public: explicit TypeMismatch(const std::string& what); };
-class VersionMismatch : public Error { public: explicit VersionMismatch(const std::string& what); };
-class Corrupted : public Error { public: explicit Corrupted(const std::string& what); };
-class NoSpace : public Error { public: explicit NoSpace(const std::string& what); };
-class PermissionDenied : public Error { public: explicit PermissionDenied(const std::string& what); };
-class InvalidName : public Error { public: explicit InvalidName(const std::string& what); };
-class TooManyParticipants : public Error { public: explicit TooManyParticipants(const std::string& what); };
+class AlreadyExists : public Error {
+ public:
+  explicit AlreadyExists(const std::string& what);
+};
+class NotFound : public Error {
+ public:
+  explicit NotFound(const std::string& what);
+};
+class TypeMismatch : public Error {
+ public:
+  explicit TypeMismatch(const std::string& what);
+};
+class VersionMismatch : public Error {
+ public:
+  explicit VersionMismatch(const std::string& what);
+};
+class Corrupted : public Error {
+ public:
+  explicit Corrupted(const std::string& what);
+};
+class NoSpace : public Error {
+ public:
+  explicit NoSpace(const std::string& what);
+};
+class PermissionDenied : public Error {
+ public:
+  explicit PermissionDenied(const std::string& what);
+};
+class InvalidName : public Error {
+ public:
+  explicit InvalidName(const std::string& what);
+};
+class TooManyParticipants : public Error {
+ public:
+  explicit TooManyParticipants(const std::string& what);
+};
 
 // Holding: the lock was left held by a process that died, or is not this caller's to give back.
 class OwnerDied : public Error {
@@ -50,6 +78,9 @@ class OwnerDied : public Error {
  private:
   Owner owner_;
 };
-class NotOwner : public Error { public: explicit NotOwner(const std::string& what); };
+class NotOwner : public Error {
+ public:
+  explicit NotOwner(const std::string& what);
+};
 
 }  // namespace shoal

@@ -30,8 +30,8 @@ struct FixedString {
       throw std::invalid_argument("shoal::FixedString: text with a zero byte");
     std::copy(text.begin(), text.end(), bytes);
   }
-  constexpr FixedString(const char* text) : FixedString(std::string_view(text)) {}      // NOLINT
-  FixedString(const std::string& text) : FixedString(std::string_view(text)) {}         // NOLINT
+  constexpr FixedString(const char* text) : FixedString(std::string_view(text)) {}  // NOLINT
+  FixedString(const std::string& text) : FixedString(std::string_view(text)) {}     // NOLINT
 
   [[nodiscard]] constexpr std::string_view view() const {
     return {bytes, static_cast<std::size_t>(std::find(bytes, bytes + N, '\0') - bytes)};
@@ -41,7 +41,7 @@ struct FixedString {
   [[nodiscard]] constexpr std::size_t size() const { return view().size(); }
   [[nodiscard]] constexpr bool empty() const { return bytes[0] == '\0'; }
   [[nodiscard]] static constexpr std::size_t capacity() { return N; }
-  constexpr operator std::string_view() const { return view(); }                        // NOLINT
+  constexpr operator std::string_view() const { return view(); }  // NOLINT
 
   friend constexpr bool operator==(const FixedString& a, const FixedString& b) {
     return a.view() == b.view();
@@ -49,7 +49,9 @@ struct FixedString {
   friend constexpr auto operator<=>(const FixedString& a, const FixedString& b) {
     return a.view() <=> b.view();
   }
-  friend constexpr bool operator==(const FixedString& a, std::string_view b) { return a.view() == b; }
+  friend constexpr bool operator==(const FixedString& a, std::string_view b) {
+    return a.view() == b;
+  }
   friend constexpr bool operator==(const FixedString& a, const char* b) { return a.view() == b; }
   friend bool operator==(const FixedString& a, const std::string& b) { return a.view() == b; }
   friend std::ostream& operator<<(std::ostream& out, const FixedString& text) {
@@ -66,7 +68,10 @@ struct TypeName<FixedString<N>> {
  private:
   // "text" and the room's size in decimal digits, spelled alike by every compiler.
   static constexpr auto spelled = [] {
-    struct Digits { char text[28] = {'t', 'e', 'x', 't'}; std::size_t size = 4; } name;
+    struct Digits {
+      char text[28] = {'t', 'e', 'x', 't'};
+      std::size_t size = 4;
+    } name;
     std::size_t scale = 1;
     while (N / scale >= 10) scale *= 10;
     for (; scale > 0; scale /= 10) name.text[name.size++] = static_cast<char>('0' + N / scale % 10);

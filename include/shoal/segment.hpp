@@ -66,7 +66,7 @@ class Segment {
 
   [[nodiscard]] const std::string& name() const;  // empty for an anonymous one
   [[nodiscard]] std::size_t capacity() const;
-  [[nodiscard]] std::size_t used() const;  // bytes of the capacity that objects take
+  [[nodiscard]] std::size_t used() const;                 // bytes of the capacity that objects take
   [[nodiscard]] std::vector<ObjectInfo> objects() const;  // in no particular order
   // Takes an object's name away at once; its space comes back when no live process has it open.
   // False where there is none.

@@ -16,9 +16,8 @@ namespace detail {
 // Whether a T says where something is in the address space of the process that wrote it. C++ cannot
 // look into a class of the user's; into the standard's own it can.
 template <class T>
-inline constexpr bool holds_address =
-    std::is_pointer_v<T> || std::is_member_pointer_v<T> || std::is_reference_v<T> ||
-    std::is_null_pointer_v<T>;
+inline constexpr bool holds_address = std::is_pointer_v<T> || std::is_member_pointer_v<T> ||
+                                      std::is_reference_v<T> || std::is_null_pointer_v<T>;
 template <class C, class Traits>
 inline constexpr bool holds_address<std::basic_string_view<C, Traits>> = true;
 template <class T, std::size_t N>
@@ -39,8 +38,8 @@ inline constexpr std::size_t kLargestAlignment = 4096;
 // What may live in shared memory: bytes that mean the same in every process. Trivially copyable, no
 // pointers, nothing that contains one (string_view, span), aligned to at most 4096.
 template <class T>
-concept Shareable = std::is_trivially_copyable_v<T> && !std::is_const_v<T> &&
-                    !std::is_volatile_v<T> && !std::is_array_v<T> && !detail::holds_address<T> &&
-                    alignof(T) <= detail::kLargestAlignment;
+concept Shareable =
+    std::is_trivially_copyable_v<T> && !std::is_const_v<T> && !std::is_volatile_v<T> &&
+    !std::is_array_v<T> && !detail::holds_address<T> && alignof(T) <= detail::kLargestAlignment;
 
 }  // namespace shoal

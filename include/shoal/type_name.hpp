@@ -21,7 +21,8 @@ constexpr std::string_view compiler_name() {
 template <class T>
 constexpr std::string_view arithmetic_name() {
   constexpr std::size_t bits = sizeof(T) * 8;
-  if constexpr (std::is_same_v<T, bool>) return "bool";
+  if constexpr (std::is_same_v<T, bool>)
+    return "bool";
   else if constexpr (std::is_floating_point_v<T>)
     return bits == 32 ? "float32" : bits == 64 ? "float64" : "float128";
   else if constexpr (std::is_signed_v<T>)
@@ -37,12 +38,15 @@ constexpr std::string_view arithmetic_name() {
 //
 // Specialise it to fix the name of a type of your own, across compilers and renamings:
 //
-//   template <> struct shoal::TypeName<Tick> { static constexpr std::string_view value = "tick.v2"; };
+//   template <> struct shoal::TypeName<Tick> { static constexpr std::string_view value = "tick.v2";
+//   };
 template <class T>
 struct TypeName {
   static constexpr std::string_view value = [] {
-    if constexpr (std::is_arithmetic_v<T>) return detail::arithmetic_name<T>();
-    else return detail::compiler_name<T>();
+    if constexpr (std::is_arithmetic_v<T>)
+      return detail::arithmetic_name<T>();
+    else
+      return detail::compiler_name<T>();
   }();
 };
 

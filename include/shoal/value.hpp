@@ -46,34 +46,37 @@ class Value {
   // the value is made, which is when nobody else sees it yet.
   Value(const Segment& segment, std::string_view name, T initial = T{}, Open open = Open::or_create)
       : Value(detail::open_value(segment, name, kShape, TypeName<T>::value, &initial, open)) {}
-  Value(const Segment& segment, std::string_view name, Open open)
-    requires std::default_initializable<T>
-      : Value(segment, name, T{}, open) {}
+  Value(const Segment& segment, std::string_view name,
+        Open open) requires std::default_initializable<T> : Value(segment, name, T{}, open) {}
   Value(const Segment& segment, std::string_view name, Open open)
       : Value(detail::open_value(segment, name, kShape, TypeName<T>::value, nullptr, open)) {}
 
   [[nodiscard]] T load() const {
-    if constexpr (kIsSmall) return from_bits(bits().load());
-    else return read();
+    if constexpr (kIsSmall)
+      return from_bits(bits().load());
+    else
+      return read();
   }
   void store(T desired) const {
-    if constexpr (kIsSmall) return bits().store(to_bits(desired));
-    else return locked([&](T& value) { value = desired; });
+    if constexpr (kIsSmall)
+      return bits().store(to_bits(desired));
+    else
+      return locked([&](T& value) { value = desired; });
   }
   T exchange(T desired) const {
-    if constexpr (kIsSmall) return from_bits(bits().exchange(to_bits(desired)));
-    else return locked([&](T& value) { return std::exchange(value, desired); });
+    if constexpr (kIsSmall)
+      return from_bits(bits().exchange(to_bits(desired)));
+    else
+      return locked([&](T& value) { return std::exchange(value, desired); });
   }
   // Where the value is `expected`, byte by byte, makes it `desired`: true. Else tells in `expected`
   // what it is.
-  bool compare_exchange(T& expected, T desired) const
-    requires std::has_unique_object_representations_v<T> || std::floating_point<T>;
+  bool compare_exchange(T& expected, T desired)
+      const requires std::has_unique_object_representations_v<T> || std::floating_point<T>;
 
   // The value from before. Integers wrap around.
-  T fetch_add(T by) const
-    requires std::is_arithmetic_v<T> && (!std::same_as<T, bool>);
-  T fetch_sub(T by) const
-    requires std::is_arithmetic_v<T> && (!std::same_as<T, bool>);
+  T fetch_add(T by) const requires std::is_arithmetic_v<T> &&(!std::same_as<T, bool>);
+  T fetch_sub(T by) const requires std::is_arithmetic_v<T> &&(!std::same_as<T, bool>);
 
   // Calls change(T&) on a copy, and makes that the value, in one step: all of it or nothing. If it
   // throws, nothing has changed. Returns what it returns. Where T is lock-free it may be called
@@ -114,7 +117,9 @@ class Value {
     std::memcpy(&bits, &value, sizeof bits);
     return bits;
   }
-  std::atomic_ref<Bits> bits() const { return std::atomic_ref<Bits>(*reinterpret_cast<Bits*>(data_)); }
+  std::atomic_ref<Bits> bits() const {
+    return std::atomic_ref<Bits>(*reinterpret_cast<Bits*>(data_));
+  }
 
   std::byte* copy(std::uint64_t version) const { return data_ + version % 2 * kShape.stride(); }
   std::byte* current() const {
@@ -133,9 +138,8 @@ class Value {
 };
 
 template <Shareable T>
-bool Value<T>::compare_exchange(T& expected, T desired) const
-  requires std::has_unique_object_representations_v<T> || std::floating_point<T>
-{
+bool Value<T>::compare_exchange(T& expected, T desired)
+    const requires std::has_unique_object_representations_v<T> || std::floating_point<T> {
   if constexpr (kIsSmall) {
     Bits seen = to_bits(expected);
     const bool exchanged = bits().compare_exchange_strong(seen, to_bits(desired));
@@ -151,22 +155,20 @@ bool Value<T>::compare_exchange(T& expected, T desired) const
 }
 
 template <Shareable T>
-T Value<T>::fetch_add(T by) const
-  requires std::is_arithmetic_v<T> && (!std::same_as<T, bool>)
-{
+T Value<T>::fetch_add(T by) const requires std::is_arithmetic_v<T> &&(!std::same_as<T, bool>) {
   if constexpr (std::is_integral_v<T> && kIsSmall) {
     return from_bits(bits().fetch_add(to_bits(by)));
   } else {
     const auto add = [by](T& value) { return std::exchange(value, static_cast<T>(value + by)); };
-    if constexpr (kIsSmall) return retried(add);
-    else return locked(add);
+    if constexpr (kIsSmall)
+      return retried(add);
+    else
+      return locked(add);
   }
 }
 
 template <Shareable T>
-T Value<T>::fetch_sub(T by) const
-  requires std::is_arithmetic_v<T> && (!std::same_as<T, bool>)
-{
+T Value<T>::fetch_sub(T by) const requires std::is_arithmetic_v<T> &&(!std::same_as<T, bool>) {
   if constexpr (std::is_integral_v<T> && kIsSmall) {
     return from_bits(bits().fetch_sub(to_bits(by)));
   } else {
@@ -178,8 +180,10 @@ template <Shareable T>
 template <class F>
 auto Value<T>::update(F&& change) const {
   lock_.throw_if_abandoned();
-  if constexpr (kIsSmall) return retried(std::forward<F>(change));
-  else return locked(std::forward<F>(change));
+  if constexpr (kIsSmall)
+    return retried(std::forward<F>(change));
+  else
+    return locked(std::forward<F>(change));
 }
 
 // Changes a small value by compare and exchange, as often as it takes.
@@ -203,7 +207,8 @@ template <Shareable T>
 template <class F>
 auto Value<T>::locked(F&& change) const {
   const std::scoped_lock held(writer_);
-  const std::uint64_t version = word_->version.load(std::memory_order_relaxed);  // only ours to change
+  const std::uint64_t version =
+      word_->version.load(std::memory_order_relaxed);  // only ours to change
   detail::Bytes<sizeof(T), alignof(T)> bytes;
   bytes.copy_from_shared(copy(version));
   const auto publish = [&] {

@@ -9,7 +9,7 @@
 //   lock    CAS 0 -> me                 held by a dead process: the next to look closely tells
 //           reserve: 0 -> me            everybody keeps off for 1 ms, then somebody clears it
 //   unlock  owner = 0                   free; a sleeper finds out when its slice ends
-//           sleepers = 0                the same
+//           flag = 0                    the same
 //   bury    obituary words              held by a dead process, as before; the next writes the same
 //           CAS dead -> abandoned       abandoned; sleepers find out when their slices end
 //   recover CAS abandoned -> me         held by a dead process: abandoned again, by this one
@@ -51,9 +51,9 @@ void abandon(World& world, LockWordOf<World>& word, OwnerValue seen) {
     });
   };
   if constexpr (World::kMutant != Mutant::obituary_after_verdict) write();
-  const bool declared = word.owner.compare_exchange_strong(
-      seen, dead | detail::kAbandoned, std::memory_order_acq_rel,  // R2
-      std::memory_order_relaxed);
+  const bool declared = word.owner.compare_exchange_strong(seen, dead | detail::kAbandoned,
+                                                           std::memory_order_acq_rel,  // R2
+                                                           std::memory_order_relaxed);
   if constexpr (World::kMutant == Mutant::obituary_after_verdict) write();
   if (declared) core::wake(world, word.sleepers, kEverybody);
 }
@@ -118,9 +118,8 @@ class LockAttempt {
   }
 
   bool take(OwnerValue expected, OwnerValue desired) {
-    constexpr auto acquire = World::kMutant == Mutant::acquire_dropped
-                                 ? std::memory_order_relaxed
-                                 : std::memory_order_acquire;
+    constexpr auto acquire = World::kMutant == Mutant::acquire_dropped ? std::memory_order_relaxed
+                                                                       : std::memory_order_acquire;
     if (!word_.owner.compare_exchange_strong(expected, desired, acquire,  // A1
                                              std::memory_order_relaxed))
       return false;
@@ -157,8 +156,8 @@ class LockAttempt {
     if (waits_since_ == 0) waits_since_ = now;
     if (now - waits_since_ < kPatience) return;
     OwnerValue nobody = detail::kNobody;
-    reserve_is_mine_ = word_.reserve.compare_exchange_strong(
-        nobody, me_, std::memory_order_relaxed, std::memory_order_relaxed);
+    reserve_is_mine_ = word_.reserve.compare_exchange_strong(nobody, me_, std::memory_order_relaxed,
+                                                             std::memory_order_relaxed);
   }
 
   void cancel_reservation() {
@@ -209,7 +208,8 @@ void wake_after_release(World& world, LockWordOf<World>& word) {
 template <class World>
 void unlock(World& world, LockWordOf<World>& word) {
   if constexpr (World::kMutant == Mutant::wake_before_store)
-    if (word.sleepers.load(std::memory_order_relaxed) != 0) wake_after_release(world, word);
+    if ((word.sleepers.load(std::memory_order_relaxed) & detail::kSomebodySleeps) != 0)
+      wake_after_release(world, word);
   const bool somebody_sleeps = detail::release(word);
   if (World::kMutant != Mutant::wake_before_store && somebody_sleeps)
     wake_after_release(world, word);
@@ -219,8 +219,8 @@ void unlock(World& world, LockWordOf<World>& word) {
 template <class World>
 void unlock_in_order(World& world, LockWordOf<World>& word) {
   word.holder.store(0, std::memory_order_relaxed);
-  word.owner.exchange(detail::kNobody, std::memory_order_seq_cst);  // R1, M1
-  if (word.sleepers.load(std::memory_order_seq_cst) != 0)           // M1
+  word.owner.exchange(detail::kNobody, std::memory_order_seq_cst);                     // R1, M1
+  if ((word.sleepers.load(std::memory_order_seq_cst) & detail::kSomebodySleeps) != 0)  // M1
     wake_after_release(world, word);
 }
 

@@ -40,8 +40,7 @@ void write_obituary(BasicObituary<World>& obituary, const Facts& facts, OwnerVal
     // Relaxed: the CAS that declares the object abandoned releases them (R2). Failure: somebody
     // else has written the same, or a later death.
     obituary.words[i].compare_exchange_strong(before[i], obituary_word(facts.words[i], dead),
-                                              std::memory_order_relaxed,
-                                              std::memory_order_relaxed);
+                                              std::memory_order_relaxed, std::memory_order_relaxed);
   }
 }
 

@@ -3,20 +3,28 @@
 
 // The one wait of the library: every blocking call of every type ends up here.
 //
-//   sleepers   meaning                                          who may change it
-//   0          nobody is known to sleep                         a sleeper, to 1
-//   1          somebody may sleep: wake after the next change   a waker, to 0, before it wakes
+//   sleepers    meaning                                       who may change it
+//   bit 0       somebody may sleep: wake after the next       a sleeper, to 1; a waker, to 0,
+//   before
+//               change                                        it wakes
+//   bits 1-31   epoch: how often that has been                a waker, + 1 as it clears bit 0
 //
-// It is a flag, not a count: a killed sleeper costs one needless wake, not one per change for ever.
+// Bit 0 is a flag, not a count: a killed sleeper costs one needless wake, not one per change for
+// ever. The epoch is for the sleeper that has looked, and not slept yet, when a waker comes:
+// another one that is awake may raise the flag again, and with the flag alone it would sleep
+// through.
 //
-//   waker:    change the state;  if (sleepers) { sleepers = 0;  wake }
-//   sleeper:  sleepers = 1;  barrier;  look at the state;  sleep while sleepers == 1;  look again
+//   waker:    change the state;  if (flag) { flag = 0, epoch + 1;  wake }
+//   sleeper:  flag = 1;  barrier;  look at the state;  sleep while nothing has changed;  look again
 //
-// M1 -> M2: the waker stores the state, then loads sleepers; the sleeper stores sleepers, then
+// M1 -> M2: the waker stores the state, then loads the flag; the sleeper stores the flag, then
 // loads the state. At least one must see the other's store, else the wake is lost. On this path
 // the waker pays for no fence: the sleeper's barrier() is a membarrier, which puts one between the
 // waker's two accesses wherever it has got to. (Asymmetric Dekker synchronisation: Dice, Huang and
 // Yang, "Asymmetric Dekker Synchronization", 2001.)
+//
+// Two wakers may store the same epoch, and one of them wipe out a flag raised in between: each goes
+// on to wake, and who is woken raises the flag again.
 //
 // Death: every sleep ends by itself after a slice of at most 100 ms, and is followed by a close
 // look, which also asks whether the one waited for is alive. That covers a waker killed between
@@ -27,14 +35,15 @@
 #include <cstdint>
 
 #include "core/world.hpp"
+#include "shoal/detail/lock_word.hpp"
 
 namespace shoal::core {
 
 // What a look at the state found.
 enum class Look {
-  done,           // what was waited for has come
-  wait,           // not yet: a change will come with a wake
-  wait_briefly,   // not yet, and without a wake perhaps: look again within a millisecond
+  done,          // what was waited for has come
+  wait,          // not yet: a change will come with a wake
+  wait_briefly,  // not yet, and without a wake perhaps: look again within a millisecond
 };
 
 // How closely to look: `closely` includes system calls, such as asking whether an owner is alive;
@@ -49,12 +58,24 @@ inline std::int64_t slice_length(int slice) {
   return kSlices[std::min(slice, last)] * kMillisecond;
 }
 
+// Says that somebody may sleep. Returns the value to sleep on.
+template <class World>
+std::uint32_t announce(typename World::template Atomic<std::uint32_t>& sleepers) {
+  // Relaxed: ordered before the look that matters by barrier(). Where a look ends the wait without
+  // one, it is this process's own later release that must see the flag.
+  return sleepers.fetch_or(detail::kSomebodySleeps, std::memory_order_relaxed) |  // M2
+         detail::kSomebodySleeps;
+}
+
 // Wakes sleepers after a change, where the flag says that there may be some.
 template <class World>
 void wake(World& world, typename World::template Atomic<std::uint32_t>& sleepers, int count) {
   // Relaxed: the wake itself is a system call, which orders it before whoever it wakes.
-  if constexpr (World::kMutant != Mutant::sleepers_never_cleared)
-    sleepers.store(0, std::memory_order_relaxed);
+  if constexpr (World::kMutant != Mutant::sleepers_never_cleared) {
+    const std::uint32_t seen = sleepers.load(std::memory_order_relaxed);
+    constexpr std::uint32_t epoch = World::kMutant == Mutant::epoch_forgotten ? 0 : 2;
+    sleepers.store((seen & ~detail::kSomebodySleeps) + epoch, std::memory_order_relaxed);
+  }
   world.wake(sleepers, count);
 }
 
@@ -79,31 +100,30 @@ bool sleep_until(World& world, typename World::template Atomic<std::uint32_t>& s
   constexpr Mutant mutant = World::kMutant;
   for (int slice = 0;; ++slice) {
     const bool woken = slice > 0;
-    // Relaxed: ordered before the second look by barrier(); and where the first one ends the wait,
-    // it is this process's own later unlock that must see it.
+    std::uint32_t announced = 0;
     if (mutant != Mutant::announce_after_looking &&
         !(woken && mutant == Mutant::woken_does_not_announce))
-      sleepers.store(1, std::memory_order_relaxed);  // M2
+      announced = announce<World>(sleepers);
     if (woken && mutant != Mutant::slice_without_a_look && look(Glance::closely) == Look::done)
       return true;
+    if constexpr (mutant == Mutant::woken_does_not_announce) announced = announce<World>(sleepers);
     const bool reached = mutant == Mutant::no_membarrier || world.barrier();  // M1 -> M2
-    const Look seen = woken && mutant == Mutant::slice_without_a_look ? Look::wait
-                                                                      : look(Glance::closely);
+    const Look seen =
+        woken && mutant == Mutant::slice_without_a_look ? Look::wait : look(Glance::closely);
     if (seen == Look::done) return true;
     const std::int64_t now = deadline == detail::kForever ? 0 : world.now();
     if (now >= deadline) return look(Glance::last) == Look::done;
-    if constexpr (mutant == Mutant::announce_after_looking)
-      sleepers.store(1, std::memory_order_relaxed);
+    if constexpr (mutant == Mutant::announce_after_looking) announced = announce<World>(sleepers);
     std::int64_t length = seen == Look::wait_briefly ? kMillisecond : slice_length(slice);
     if (!reached) length = std::min(length, kSliceWithoutBarrier);
-    world.sleep(sleepers, 1, std::min(length, deadline - now));
+    world.sleep(sleepers, announced, std::min(length, deadline - now));
   }
 }
 
 // Waits until look(Glance) returns Look::done, or the deadline has passed: then false.
 template <class World, class Looker>
-bool wait(World& world, typename World::template Atomic<std::uint32_t>& sleepers,
-          Deadline deadline, Looker look) {
+bool wait(World& world, typename World::template Atomic<std::uint32_t>& sleepers, Deadline deadline,
+          Looker look) {
   if (deadline == detail::kDoNotWait) return look(Glance::last) == Look::done;
   return spin(world, look) || sleep_until(world, sleepers, deadline, look);
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -20,7 +21,8 @@ struct FileStatus {
   bool linked = false;  // it has a name
 };
 
-// An open file in /dev/shm, closed with its File. What may fail returns an errno, 0 for success.
+// An open file in /dev/shm, closed with its File. What may fail returns why: an error
+// code that is false for success.
 //
 // Locks on single bytes, anywhere up to 2^62, belong to the open file description: they go with
 // its last descriptor, so when its process dies and nobody has inherited it, after the process's
@@ -39,28 +41,29 @@ class File {
   [[nodiscard]] int descriptor() const { return fd_; }
 
   // Opens the file of that name. Follows no link, and waits for nobody.
-  [[nodiscard]] static int open(std::string_view name, File& file);
+  [[nodiscard]] static std::error_code open(std::string_view name, File& file);
   // Makes a file without a name; it vanishes with its last user, unless it is published.
-  [[nodiscard]] static int create(unsigned mode, File& file);
+  [[nodiscard]] static std::error_code create(unsigned mode, File& file);
   // Makes a file that can never have a name.
-  [[nodiscard]] static int create_anonymous(File& file);
+  [[nodiscard]] static std::error_code create_anonymous(File& file);
   // The same file once more, with a description and so with locks of its own.
-  [[nodiscard]] int reopen(File& file) const;
-  // Gives the file its name, unless that is taken: EEXIST.
-  [[nodiscard]] int publish(std::string_view name) const;
+  [[nodiscard]] std::error_code reopen(File& file) const;
+  // Gives the file its name, unless that is taken: file_exists.
+  [[nodiscard]] std::error_code publish(std::string_view name) const;
 
-  [[nodiscard]] int status(FileStatus& status) const;
-  [[nodiscard]] int resize(std::uint64_t size) const;
-  // Backs a range with memory, so that writing there cannot fail. ENOSPC: there is no more.
-  [[nodiscard]] int allocate(std::uint64_t offset, std::uint64_t length) const;
+  [[nodiscard]] std::error_code status(FileStatus& status) const;
+  [[nodiscard]] std::error_code resize(std::uint64_t size) const;
+  // Backs a range with memory, so that writing there cannot fail. no_space_on_device: there is no
+  // more.
+  [[nodiscard]] std::error_code allocate(std::uint64_t offset, std::uint64_t length) const;
   // Gives a range of whole pages back; it reads as zeros then.
-  int discard(std::uint64_t offset, std::uint64_t length) const;
-  // From the file's start; EIO where it is shorter.
-  [[nodiscard]] int read(void* to, std::size_t size) const;
-  [[nodiscard]] int write(const void* from, std::size_t size) const;
+  std::error_code discard(std::uint64_t offset, std::uint64_t length) const;
+  // From the file's start; io_error where it is shorter.
+  [[nodiscard]] std::error_code read(void* to, std::size_t size) const;
+  [[nodiscard]] std::error_code write(const void* from, std::size_t size) const;
 
-  [[nodiscard]] int lock(std::uint64_t byte) const;  // waits
-  [[nodiscard]] int try_lock(std::uint64_t byte) const;
+  [[nodiscard]] std::error_code lock(std::uint64_t byte) const;  // waits
+  [[nodiscard]] std::error_code try_lock(std::uint64_t byte) const;
   void unlock(std::uint64_t byte) const;
   [[nodiscard]] bool is_locked(std::uint64_t byte) const;
 
@@ -69,7 +72,7 @@ class File {
   int fd_ = -1;
 };
 
-[[nodiscard]] int remove_file(std::string_view name);
+[[nodiscard]] std::error_code remove_file(std::string_view name);
 // The names of the files that this user may read and write.
 std::vector<std::string> list_files();
 std::string path_of(std::string_view name);

@@ -43,7 +43,8 @@ std::vector<WipedOnFork*>& free_words() {
 }
 
 void add_page(std::vector<WipedOnFork*>& free) {
-  void* const page = ::mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* const page =
+      ::mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) throw std::bad_alloc();
   ::madvise(page, kPage, MADV_WIPEONFORK);  // without it, raw clones go unnoticed; forks do not
   free.reserve(kPage / sizeof(WipedOnFork));

@@ -20,13 +20,17 @@ namespace shoal::detail {
 //   owner                   held                            its owner, to 0; anyone, once its owner
 //                                                           is dead: to the next, or to abandoned
 //   owner | kInherited      held, taken over from a dead    the same
-//   owner | kAbandoned      nobody's: its owner died        who recovers it, to its own | kInherited
+//   owner | kAbandoned      nobody's: its owner died        who recovers it, to its own |
+//   kInherited
 //
 //   reserve                 0, or the value of a process that has waited too long: everybody else
 //                           keeps off the free lock, for as long as that takes it within 1 ms
-//   sleepers                1: somebody may be asleep, the next unlock wakes; who was woken sets it
-//                           again, for there may be others. Legal to be 1 with nobody asleep.
-//   holder                  the owner's own note: its thread's id, and the low half of its value if it
+//   sleepers                bit 0: somebody may be asleep, the next unlock wakes; who was woken
+//   sets it
+//                           again, for there may be others. Legal to be 1 with nobody asleep. The
+//                           other bits are the wait's, in lib/core/wait.hpp.
+//   holder                  the owner's own note: its thread's id, and the low half of its value if
+//   it
 //                           holds the lock plainly. Written after taking it, 0 before giving it
 //                           back, so: this process's half stands there if and only if unlock may be
 //                           a plain store. (To read `owner` itself so soon after the CAS costs more
@@ -73,10 +77,14 @@ bool take_if_free(BasicLockWord<World>& word, OwnerValue me) {
                                             std::memory_order_relaxed);
 }
 
+inline constexpr std::uint32_t kSomebodySleeps = 1;
+
 constexpr std::uint64_t holder_note(std::uint32_t tid, OwnerValue me) {
   return std::uint64_t{tid} << 32 | static_cast<std::uint32_t>(me);
 }
-constexpr std::uint32_t holder_tid(std::uint64_t note) { return static_cast<std::uint32_t>(note >> 32); }
+constexpr std::uint32_t holder_tid(std::uint64_t note) {
+  return static_cast<std::uint32_t>(note >> 32);
+}
 
 // To be called by who has just taken it. `me` is 0 where unlock must take the slow path. Relaxed:
 // but for its own process, only people read it.
@@ -99,9 +107,9 @@ template <class World>
   constexpr auto release = World::kMutant == Mutant::release_relaxed ? std::memory_order_relaxed
                                                                      : std::memory_order_release;
   word.holder.store(0, std::memory_order_relaxed);
-  word.owner.store(kNobody, release);                         // R1, M1
-  std::atomic_signal_fence(std::memory_order_seq_cst);        // the compiler keeps M1's order too
-  return word.sleepers.load(std::memory_order_relaxed) != 0;  // M1; only a hint to wake
+  word.owner.store(kNobody, release);                   // R1, M1
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // the compiler keeps M1's order too
+  return (word.sleepers.load(std::memory_order_relaxed) & kSomebodySleeps) != 0;  // M1
 }
 
 }  // namespace shoal::detail

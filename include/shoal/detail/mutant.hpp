@@ -11,6 +11,7 @@ enum class Mutant {
   no_membarrier,            // a sleeper looks without making the wakers' stores visible first
   announce_after_looking,   // a sleeper says that it sleeps only after its last look
   sleepers_never_cleared,   // the flag stays up: every unlock is a system call
+  epoch_forgotten,          // who has looked cannot tell that a waker came before it slept
   wake_before_store,        // the sleeper is woken before there is anything to see
   slice_without_a_look,     // a sleep that ends by itself goes on sleeping
   release_relaxed,          // unlock does not publish what was done under the lock

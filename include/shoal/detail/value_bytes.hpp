@@ -17,13 +17,21 @@ namespace shoal::detail {
 template <std::size_t Size>
 struct BitsOf;
 template <>
-struct BitsOf<1> { using type = std::uint8_t; };
+struct BitsOf<1> {
+  using type = std::uint8_t;
+};
 template <>
-struct BitsOf<2> { using type = std::uint16_t; };
+struct BitsOf<2> {
+  using type = std::uint16_t;
+};
 template <>
-struct BitsOf<4> { using type = std::uint32_t; };
+struct BitsOf<4> {
+  using type = std::uint32_t;
+};
 template <>
-struct BitsOf<8> { using type = std::uint64_t; };
+struct BitsOf<8> {
+  using type = std::uint64_t;
+};
 
 // Where the bytes of a T are, behind its ValueWord.
 struct ValueShape {
@@ -33,7 +41,9 @@ struct ValueShape {
   [[nodiscard]] constexpr bool is_small() const {
     return size == 1 || size == 2 || size == 4 || size == 8;
   }
-  [[nodiscard]] constexpr std::size_t data_at() const { return round_up(sizeof(ValueWord), line()); }
+  [[nodiscard]] constexpr std::size_t data_at() const {
+    return round_up(sizeof(ValueWord), line());
+  }
   // From one copy to the next: copies are moved by whole words.
   [[nodiscard]] constexpr std::size_t stride() const {
     return round_up(size, std::max<std::size_t>(alignment, sizeof(std::uint64_t)));
@@ -81,7 +91,8 @@ class Bytes {
 
  private:
   static constexpr std::size_t kWords = (Size + sizeof(std::uint64_t) - 1) / sizeof(std::uint64_t);
-  alignas(std::max(Alignment, alignof(std::uint64_t))) std::byte bytes_[kWords * sizeof(std::uint64_t)];
+  alignas(std::max(Alignment,
+                   alignof(std::uint64_t))) std::byte bytes_[kWords * sizeof(std::uint64_t)];
 };
 
 }  // namespace shoal::detail

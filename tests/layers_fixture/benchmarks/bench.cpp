@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+#include <pthread.h>
+
+#include "core/word.hpp"

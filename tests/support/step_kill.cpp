@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+#include "support/step_kill.hpp"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <stdexcept>
+#include <unordered_set>
+
+#include "support/attempt.hpp"
+#include "support/child.hpp"
+#include "support/shared.hpp"
+#include "support/symbol.hpp"
+
+namespace shoal_test {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// A step costs several times as much where tracer and victim are on different CPUs.
+void stay_on_one_cpu() {
+  cpu_set_t allowed;
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  int skip = ::getpid() % CPU_COUNT(&allowed);  // stages that run at once: not all on the same one
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &allowed) || skip-- > 0) continue;
+    CPU_ZERO(&allowed);
+    CPU_SET(cpu, &allowed);
+    ::sched_setaffinity(0, sizeof allowed, &allowed);
+    return;
+  }
+}
+
+// What happens in the stage.
+class Sweep {
+ public:
+  Sweep(const std::string& name, const SceneFactory& make, const StepOptions& options,
+        StepReport& report)
+      : name_(name), make_(make), options_(options), report_(report) {}
+
+  void kill_once() {
+    const Trace trace = first_walk();
+    for (const std::size_t stop : trace.points(options_.points)) {
+      if (given_up()) return;
+      Attempt attempt(make_, options_);
+      const Killed killed = attempt.kill(Act::operate, trace, stop);
+      conclude(attempt, killed, std::to_string(stop));
+    }
+  }
+
+  void kill_twice() {
+    const Trace trace = first_walk();
+    const std::vector<std::size_t> stops = trace.points(options_.points);
+    for (std::size_t i = 0; i < stops.size(); i += options_.stride) kill_repairs(trace, stops[i]);
+  }
+
+ private:
+  Trace first_walk() {
+    Trace trace = Attempt(make_, options_).record(Act::operate);
+    report_.instructions = trace.last();
+    report_.changes = trace.changes();
+    return trace;
+  }
+
+  void kill_repairs(const Trace& trace, std::size_t first) {
+    const Trace repair = walk_of_repair(trace, first);
+    for (const std::size_t second : repair.points(options_.points)) {
+      if (given_up()) return;
+      Attempt attempt(make_, options_);
+      const bool stray = attempt.kill(Act::operate, trace, first).stray;
+      Killed killed = attempt.kill(Act::repair, repair, second);
+      killed.stray |= stray;
+      conclude(attempt, killed, std::to_string(first) + " and " + std::to_string(second));
+    }
+  }
+
+  Trace walk_of_repair(const Trace& trace, std::size_t first) {
+    Attempt attempt(make_, options_);
+    attempt.kill(Act::operate, trace, first);
+    return attempt.record(Act::repair);
+  }
+
+  void conclude(Attempt& attempt, const Killed& killed, const std::string& point) {
+    ++report_.points;
+    report_.completed += attempt.fate().completed;
+    report_.strays += killed.stray;
+    states_.insert(killed.state);
+    report_.states = states_.size();
+    const Verdict verdict = attempt.survive();
+    report_.hangs += verdict.kind == Verdict::Kind::hang;
+    report_.wrong += verdict.kind == Verdict::Kind::wrong;
+    if (verdict.kind != Verdict::Kind::fine) complain(verdict, killed, point);
+  }
+
+  void complain(const Verdict& verdict, const Killed& killed, const std::string& point) const {
+    constexpr std::size_t kShown = 3;
+    if (report_.hangs + report_.wrong > kShown) return;
+    std::fprintf(stderr, "step-kill %s: killed after %s instructions, at %s: %s%s\n", name_.c_str(),
+                 point.c_str(), killed.where == 0 ? "rest" : symbol_at(killed.where).c_str(),
+                 verdict.kind == Verdict::Kind::hang ? "hang: " : "", verdict.text.c_str());
+  }
+
+  bool given_up() const { return report_.hangs + report_.wrong >= options_.failures; }
+
+  const std::string& name_;
+  const SceneFactory& make_;
+  const StepOptions& options_;
+  StepReport& report_;
+  std::unordered_set<std::uint64_t> states_;
+};
+
+void print(const std::string& name, const StepReport& report) {
+  const double points = report.points == 0 ? 1.0 : static_cast<double>(report.points);
+  std::printf("step-kill %s: %zu instructions, %zu points, %zu states, ", name.c_str(),
+              report.instructions, report.points, report.states);
+  std::printf("%zu hangs, %zu wrong, %zu strays, %.2f ms a point\n", report.hangs, report.wrong,
+              report.strays, report.seconds * 1000.0 / points);
+  std::fflush(stdout);
+}
+
+StepReport on_stage(const std::string& name, const SceneFactory& make, const StepOptions& options,
+                    void (Sweep::*act)()) {
+  const auto start = Clock::now();
+  const Shared<StepReport> report;
+  Child stage(
+      [&] {
+        stay_on_one_cpu();
+        (Sweep(name, make, options, *report).*act)();
+      },
+      options.deadline);
+  const bool ended_well = stage.succeeds();
+  report->seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  print(name, *report);
+  if (!ended_well) throw std::runtime_error("step-kill " + name + ": the stage failed");
+  return *report;
+}
+
+}  // namespace
+
+StepReport step_kill(const std::string& name, const SceneFactory& make,
+                     const StepOptions& options) {
+  return on_stage(name, make, options, &Sweep::kill_once);
+}
+
+StepReport step_kill_repair(const std::string& name, const SceneFactory& make,
+                            const StepOptions& options) {
+  return on_stage(name, make, options, &Sweep::kill_twice);
+}
+
+}  // namespace shoal_test

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+#include "support/tracee.hpp"
+
+#include <elf.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <system_error>
+
+#include "support/patience.hpp"
+
+namespace shoal_test {
+namespace {
+
+using std::chrono::milliseconds;
+
+#if defined(__x86_64__)
+constexpr long kBreakpoint = 0xcc, kBreakpointMask = 0xff;      // int3
+constexpr long kSystemCall = 0x050f, kSystemCallMask = 0xffff;  // syscall
+constexpr std::uintptr_t kBreakpointSize = 1;                   // where it stops: after it
+auto& next(user_regs_struct& registers) { return registers.rip; }
+#elif defined(__aarch64__)
+constexpr long kBreakpoint = 0xd4200000, kBreakpointMask = 0xffffffff;  // brk #0
+constexpr long kSystemCall = 0xd4000001, kSystemCallMask = 0xffffffff;  // svc #0
+constexpr std::uintptr_t kBreakpointSize = 0;                           // where it stops: at it
+auto& next(user_regs_struct& registers) { return registers.pc; }
+#else
+#error "say here what a breakpoint and a system call look like"
+#endif
+
+constexpr milliseconds kLook(50);
+constexpr milliseconds kLifetime = std::chrono::minutes(1);
+
+// waitid has no time-out of its own: as long as this lives, a timer interrupts it now and then.
+class Interruptions {
+ public:
+  Interruptions() {
+    struct sigaction action {};
+    action.sa_handler = [](int) {};  // without SA_RESTART
+    ::sigaction(SIGALRM, &action, &old_action_);
+    itimerval timer{};
+    timer.it_value.tv_usec = timer.it_interval.tv_usec = kLook / std::chrono::microseconds(1);
+    ::setitimer(ITIMER_REAL, &timer, &old_timer_);
+  }
+  ~Interruptions() {
+    ::setitimer(ITIMER_REAL, &old_timer_, nullptr);
+    ::sigaction(SIGALRM, &old_action_, nullptr);
+  }
+  Interruptions(const Interruptions&) = delete;
+  Interruptions& operator=(const Interruptions&) = delete;
+
+ private:
+  struct sigaction old_action_ {};
+  itimerval old_timer_{};
+};
+
+void be_traced(const std::function<void()>& body) {
+  ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
+  mark();
+  body();
+}
+
+[[noreturn]] void fail(const char* what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+
+user_regs_struct registers_of(pid_t pid) {
+  user_regs_struct registers{};
+  iovec buffer{&registers, sizeof registers};
+  if (::ptrace(PTRACE_GETREGSET, pid, NT_PRSTATUS, &buffer) != 0) fail("PTRACE_GETREGSET");
+  return registers;
+}
+
+void go_to(std::uintptr_t address, pid_t pid) {
+  user_regs_struct registers = registers_of(pid);
+  next(registers) = address;
+  iovec buffer{&registers, sizeof registers};
+  if (::ptrace(PTRACE_SETREGSET, pid, NT_PRSTATUS, &buffer) != 0) fail("PTRACE_SETREGSET");
+}
+
+long word_at(std::uintptr_t address, pid_t pid) {
+  errno = 0;
+  const long word = ::ptrace(PTRACE_PEEKTEXT, pid, address, nullptr);
+  if (errno != 0) fail("PTRACE_PEEKTEXT");
+  return word;
+}
+
+}  // namespace
+
+void mark() { ::syscall(SYS_tgkill, ::getpid(), ::gettid(), SIGTRAP); }
+
+Tracee::Tracee(const std::function<void()>& body, milliseconds patience)
+    : patience_(patient(patience)), child_([&body] { be_traced(body); }, kLifetime) {
+  wait_for_stop();
+}
+
+bool Tracee::run() {
+  do {
+    if (!go_on(PTRACE_CONT)) return false;
+  } while (signal_ != 0);
+  return true;
+}
+
+bool Tracee::step() { return go_on(PTRACE_SINGLESTEP); }
+
+bool Tracee::run_to(std::uintptr_t address, int times) {
+  const long word = word_at(address, child_.pid());
+  const long trap = (word & ~kBreakpointMask) | kBreakpoint;
+  while (times-- > 0) {
+    poke(address, trap);
+    if (!run()) return false;
+    poke(address, word);
+    if (where() != address + kBreakpointSize) return true;  // a mark
+    go_to(address, child_.pid());
+    if (times > 0 && !step()) return false;
+  }
+  return true;
+}
+
+std::uintptr_t Tracee::where() const {
+  user_regs_struct registers = registers_of(child_.pid());
+  return next(registers);
+}
+
+bool Tracee::at_system_call() const {
+  return (word_at(where(), child_.pid()) & kSystemCallMask) == kSystemCall;
+}
+
+bool Tracee::go_on(decltype(PTRACE_CONT) how) {
+  if (state_ != State::stopped) return false;
+  if (::ptrace(how, child_.pid(), nullptr, signal_) != 0) fail("ptrace");
+  return wait_for_stop();
+}
+
+// A stop by another signal than SIGTRAP is on that signal's way to the tracee: it is passed on.
+bool Tracee::wait_for_stop() {
+  const Interruptions interruptions;
+  siginfo_t info{};
+  auto looks = patience_ / kLook + 1;
+  // WNOWAIT: a tracee that has ended is left for Child to reap.
+  while (::waitid(P_PID, static_cast<id_t>(child_.pid()), &info, WEXITED | WSTOPPED | WNOWAIT) !=
+         0) {
+    if (errno != EINTR) fail("waitid");
+    if (--looks > 0) continue;
+    state_ = State::asleep;
+    return false;
+  }
+  const bool stopped = info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED;
+  if (!stopped) state_ = State::ended;
+  signal_ = stopped && info.si_status != SIGTRAP ? info.si_status : 0;
+  return stopped;
+}
+
+void Tracee::poke(std::uintptr_t address, long word) const {
+  if (::ptrace(PTRACE_POKETEXT, child_.pid(), address, word) != 0) fail("PTRACE_POKETEXT");
+}
+
+}  // namespace shoal_test
