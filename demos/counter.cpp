@@ -65,7 +65,7 @@ enum class Way { racing, locked, atomic };
 struct Options {
   std::string program;  // as it was started
   int processes = 4;
-  std::int64_t times = 200'000;
+  std::int64_t times = 1'000'000;
   Way way = Way::racing;
   std::string name;    // not empty: this process counts itself, with others of that name
   int wait_for = 2;    // how many they are
@@ -116,14 +116,18 @@ class Meeting {
     if (over_.load()) return false;
     int others = 0;
     for (const shoal::Lock& seat : seats_) {
-      if (!seat.try_lock()) ++others;
-      else if (!mine_) mine_ = &seat;
-      else seat.unlock();
+      if (!seat.try_lock())
+        ++others;
+      else if (!mine_)
+        mine_ = &seat;
+      else
+        seat.unlock();
     }
     if (others == 0) forget_the_dead();
     if (!mine_ || started_.load())
-      throw std::runtime_error("the processes of that name have started already: wait until they "
-                               "have finished, or use another --name");
+      throw std::runtime_error(
+          "the processes of that name have started already: wait until they "
+          "have finished, or use another --name");
     if (others + 1 == size()) started_.store(true);
     return true;
   }
@@ -173,8 +177,8 @@ std::string grouped(std::int64_t number) {
 }
 
 const char* colour(const char* code) {
-  static const bool terminal = !std::getenv("NO_COLOR") &&
-                               std::filesystem::is_character_file("/dev/stdout");
+  static const bool terminal =
+      !std::getenv("NO_COLOR") && std::filesystem::is_character_file("/dev/stdout");
   return terminal ? code : "";
 }
 
@@ -183,28 +187,32 @@ const char* flag(Way way) {
 }
 
 const char* spelled(Way way) {
-  return way == Way::racing ? "with load and store, without a lock"
-         : way == Way::locked ? "with load and store, under a lock" : "with fetch_add";
+  return way == Way::racing   ? "with load and store, without a lock"
+         : way == Way::locked ? "with load and store, under a lock"
+                              : "with fetch_add";
 }
 
 void print_task(const Options& options, int processes) {
   std::cout << processes << (processes == 1 ? " process adds" : " processes, each adds")
             << " 1 to the same number " << grouped(options.times) << " times, "
-            << spelled(options.way) << ".\n" << std::flush;
+            << spelled(options.way) << ".\n"
+            << std::flush;
 }
 
 // Returns the exit code.
 int print_result(const Options& options, std::int64_t got, const Tally& tally, int processes) {
   const std::int64_t lost = tally.expected - got;
-  const double share = tally.expected == 0 ? 0 : 100.0 * static_cast<double>(lost) /
-                                                     static_cast<double>(tally.expected);
+  const double share =
+      tally.expected == 0 ? 0
+                          : 100.0 * static_cast<double>(lost) / static_cast<double>(tally.expected);
   const char* const tint = colour(lost == 0 ? "\033[32m" : "\033[31m");
   std::printf("\n  expected  %15s\n  got       %15s\n  %slost      %15s   %.1f %%%s\n\n",
               grouped(tally.expected).c_str(), grouped(got).c_str(), tint, grouped(lost).c_str(),
               share, colour("\033[0m"));
   std::fflush(stdout);
   if (tally.finished != processes) {
-    std::cout << "Only " << tally.finished << " of " << processes << " processes finished. What the "
+    std::cout << "Only " << tally.finished << " of " << processes
+              << " processes finished. What the "
               << "others had yet to count is\nmissing, not lost; nobody waited for them.\n";
     return 1;
   }
@@ -231,17 +239,21 @@ void count(const Options& options, const Meeting& meeting) {
   constexpr std::int64_t kPortion = 100'000;  // after which Ctrl-C is heard
   for (std::int64_t left = options.times; left > 0; left -= kPortion) {
     const std::int64_t times = std::min(left, kPortion);
-    if (options.way == Way::racing) count_racing(meeting.counter, times);
-    else if (options.way == Way::locked) count_locked(meeting.counter, meeting.lock, times);
-    else count_atomically(meeting.counter, times);
+    if (options.way == Way::racing)
+      count_racing(meeting.counter, times);
+    else if (options.way == Way::locked)
+      count_locked(meeting.counter, meeting.lock, times);
+    else
+      count_atomically(meeting.counter, times);
     if (interrupted) throw Interrupted{};
   }
 }
 
 void print_invitation(const Options& options, int processes) {
   print_task(options, processes);
-  std::cout << "Waiting until there are " << processes << ". In another terminal:  " << options.program
-            << " --name " << options.name << flag(options.way) << "   (Ctrl-C ends it.)\n"
+  std::cout << "Waiting until there are " << processes
+            << ". In another terminal:  " << options.program << " --name " << options.name
+            << flag(options.way) << "   (Ctrl-C ends it.)\n"
             << std::flush;
 }
 
@@ -287,8 +299,7 @@ std::FILE* start_one(const Options& options, const std::string& name) {
   ::setenv("COUNTER", std::filesystem::read_symlink("/proc/self/exe").c_str(), 1);
   const std::string command = "exec \"$COUNTER\" --quiet --name " + name + " --wait-for " +
                               std::to_string(options.processes) + " --times " +
-                              std::to_string(options.times) +
-                              flag(options.way);
+                              std::to_string(options.times) + flag(options.way);
   std::FILE* const process = ::popen(command.c_str(), "r");
   if (!process) throw std::runtime_error("cannot start a process");
   return process;
@@ -320,8 +331,8 @@ int start_all(Options options) {
       return all_well ? code : 1;
     }
     options.times = options.times < 25'000 ? 100'000 : options.times * 4;
-    std::cout << "Nothing was lost: the processes hardly met. Again, with more work (" << retries + 1
-              << " of " << kRetries << ").\n";
+    std::cout << "Nothing was lost: the processes hardly met. Again, with more work ("
+              << retries + 1 << " of " << kRetries << ").\n";
   }
 }
 
@@ -351,15 +362,18 @@ CLI::Validator between(std::int64_t least, std::int64_t most) {
 int parse(int argc, char** argv, Options& options) {
   CLI::App app(kAbout, "counter");
   app.footer(kExamples);
-  app.get_formatter()->column_width(26);
+  app.get_formatter()->column_width(34);
+  app.get_formatter()->label("Excludes", "not with");
+  app.get_formatter()->label("Needs", "only with");
   bool locked = false;
   bool atomic = false;
   auto* const processes = app.add_option("--processes", options.processes, "how many to start");
   auto* const times = app.add_option("--times", options.times, "how often each of them adds 1");
   auto* const lock = app.add_flag("--lock", locked, "hold a shoal::Lock for load and store");
   app.add_flag("--atomic", atomic, "fetch_add instead of load and store")->excludes(lock);
-  auto* const name = app.add_option("--name", options.name, "start none: count together with those "
-                                                            "who use the same name");
+  auto* const name = app.add_option("--name", options.name,
+                                    "start none: count together with those "
+                                    "who use the same name");
   auto* const wait_for = app.add_option("--wait-for", options.wait_for,
                                         "with --name: begin when so many are there; the first "
                                         "one's number counts");
@@ -381,7 +395,8 @@ int parse(int argc, char** argv, Options& options) {
 int main(int argc, char** argv) try {
   Options options;
   if (const int code = parse(argc, argv, options); code >= 0) return code;
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, [](int) { interrupted = 1; });
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP})
+    std::signal(signal, [](int) { interrupted = 1; });
   return options.name.empty() ? start_all(options) : take_part(options);
 } catch (const Interrupted&) {
   std::cerr << "\ncounter: stopped\n";

@@ -86,10 +86,8 @@ core::LockResult lock_slowly(const Object& object, LockWord& word, detail::Deadl
   const OwnerValue me = join(object);
   Machine machine(object.mapping(), object.index());
   const core::LockResult result = core::lock(machine, word, me, deadline, abandoned);
-  if (result.outcome == core::LockOutcome::taken)
+  if (result.outcome == core::LockOutcome::taken || result.outcome == core::LockOutcome::inherited)
     detail::note_holder(word, detail::this_tid, me);
-  else if (result.outcome == core::LockOutcome::inherited)
-    detail::note_holder(word, detail::this_tid, detail::kNobody);
   return result;
 }
 
@@ -117,8 +115,8 @@ bool Lock::lock_until(detail::Deadline deadline) const {
   return result.outcome != core::LockOutcome::timed_out;
 }
 
-// Not held plainly by this process: taken over from a dead one, or before a fork, or not at all; or
-// by a process that membarrier does not reach.
+// Not held by this process: but before a fork, or not at all; or this is a process that membarrier
+// does not reach.
 void Lock::unlock_slow() const {
   const OwnerValue me = join(*object_);
   const OwnerValue seen = word_->owner.load(std::memory_order_relaxed);

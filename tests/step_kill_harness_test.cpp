@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -138,6 +139,23 @@ struct StoresAndCalls : Scene {
   }
   std::uint64_t state() override {
     return hash_of_both(hash_of(*words), hash_of_file(name.path()));
+  }
+};
+
+// The child it forks is nobody's: it ends by itself.
+struct Forks : Scene {
+  SharedCounter children;
+  void operate() override {
+    if (::fork() != 0) return;
+    ++*children;
+    ::_exit(0);
+  }
+  std::string survive(const Fate& fate) override {
+    const auto end = std::chrono::steady_clock::now() + 500ms;
+    while (fate.completed && *children == 0 && std::chrono::steady_clock::now() < end) {
+      ::sched_yield();
+    }
+    return fate.completed && *children == 0 ? "the child has not lived" : "";
   }
 };
 
@@ -330,6 +348,16 @@ TEST_CASE("step-kill kills a victim that sleeps for good in its sleep, too") {
   CHECK(report.points >= 3);
   CHECK(report.completed == 0);
   CHECK(report.strays == 0);
+  CHECK(report.wrong == 0);
+}
+
+TEST_CASE("step-kill at changes without breakpoints steps through an operation that forks") {
+  StepOptions options;
+  options.points = Points::at_changes;
+  options.breakpoints = false;
+  const StepReport report = step_kill<Forks>("forks", options);
+  CHECK(report.points >= 3);
+  CHECK(report.completed >= 1);
   CHECK(report.wrong == 0);
 }
 

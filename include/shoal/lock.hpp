@@ -72,7 +72,7 @@ class Lock {
   }
   // Throws NotOwner where this process does not hold it; nothing has changed then.
   void unlock() const {
-    if (!detail::held_plainly(*word_, self())) return unlock_slow();
+    if (!detail::is_held_by(*word_, self())) return unlock_slow();
     if (detail::release(*word_)) wake();
   }
 

@@ -46,8 +46,8 @@ class Guarded {
     }
     const auto result = shoal::core::lock(world, word, me, deadline);
     if (result.outcome == LockOutcome::abandoned) check_obituary(world, result.found);
-    if (result.outcome == LockOutcome::taken) shoal::detail::note_holder(word, kTid, me);
-    if (result.outcome == LockOutcome::inherited) shoal::detail::note_holder(word, kTid, kNobody);
+    if (result.outcome == LockOutcome::taken || result.outcome == LockOutcome::inherited)
+      shoal::detail::note_holder(word, kTid, me);
     return result.outcome;
   }
 
@@ -55,8 +55,8 @@ class Guarded {
   LockOutcome take_over(World& world, OwnerValue me) {
     const LockOutcome outcome = take(world, me);
     if (outcome == LockOutcome::abandoned) {
-      const auto result = shoal::core::lock(world, word, me, kForever, Abandoned::is_taken);
-      if (result.outcome == LockOutcome::taken) shoal::detail::note_holder(word, 1, me);
+      shoal::core::lock(world, word, me, kForever, Abandoned::is_taken);
+      shoal::detail::note_holder(word, 1, me);
     }
     const OwnerValue held = word.owner.load(std::memory_order_relaxed);
     if (shoal::detail::owner_of(held) != me) world.fail("does not hold what it took");
@@ -64,10 +64,8 @@ class Guarded {
   }
 
   void give_back(World& world, OwnerValue me) {
-    if (shoal::detail::held_plainly(word, me))
-      shoal::core::unlock(world, word);
-    else
-      shoal::core::unlock_in_order(world, word);
+    if (!shoal::detail::is_held_by(word, me)) world.fail("does not hold what it gives back");
+    shoal::core::unlock(world, word);
   }
 
   // What is done under the lock. Only what died in the middle of it may leave it half done.

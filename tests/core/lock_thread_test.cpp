@@ -83,12 +83,7 @@ struct Scene {
     if (result.outcome == LockOutcome::taken) shoal::detail::note_holder(word, 1, me);
     return result.outcome;
   }
-  void give_back(OwnerValue me) {
-    if (shoal::detail::held_plainly(word, me))
-      shoal::core::unlock(world, word);
-    else
-      shoal::core::unlock_in_order(world, word);
-  }
+  void give_back() { shoal::core::unlock(world, word); }
 };
 
 }  // namespace
@@ -105,7 +100,7 @@ TEST_CASE("what one holder did, the next one sees") {
       for (int round = 0; round < kRounds; ++round) {
         scene.take(Threads::owner(number));
         ++scene.count;
-        scene.give_back(Threads::owner(number));
+        scene.give_back();
       }
     });
   for (std::thread& thread : threads) thread.join();
@@ -124,7 +119,7 @@ TEST_CASE("who recovers a lock sees what its dead holder did") {
         if (scene.take(Threads::owner(number)) == LockOutcome::inherited) ++scene.recoveries;
         ++scene.count;
         if (dies && round == kRounds / 2) return scene.world.die(number);
-        scene.give_back(Threads::owner(number));
+        scene.give_back();
       }
     });
   for (std::thread& thread : threads) thread.join();
@@ -145,7 +140,7 @@ TEST_CASE("a timed wait ends without the lock, and leaves it to the others") {
     });
   for (std::thread& thread : threads) thread.join();
   CHECK(timed_out == kThreads);
-  scene.give_back(Threads::owner(kThreads));
+  scene.give_back();
   CHECK(scene.take(Threads::owner(0), shoal::detail::kDoNotWait) == LockOutcome::taken);
 }
 

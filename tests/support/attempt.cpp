@@ -41,7 +41,7 @@ Trace Attempt::record(Act act) {
 Killed Attempt::kill(Act act, const Trace& trace, std::size_t stop) {
   Tracee tracee = victim(act);
   const bool through = stop == trace.last() && trace.end() == Trace::End::completed;
-  const bool stopped = through ? tracee.run() : take(tracee, trace, trace.route(stop));
+  const bool stopped = through ? tracee.run() : take(tracee, trace, stop);
   Killed killed;
   killed.where = stopped ? tracee.where() : 0;
   killed.stray = is(Phase::after) != through;
@@ -111,7 +111,8 @@ void Attempt::start_partners() {
   }
 }
 
-bool Attempt::take(Tracee& victim, const Trace& trace, const Route& route) {
+bool Attempt::take(Tracee& victim, const Trace& trace, std::size_t stop) {
+  const Route route = options_.breakpoints ? trace.route(stop) : Route{0, 0, stop};
   if (!victim.run_to(trace.start(), 1)) return false;
   if (route.times > 0 && !victim.run_to(route.address, route.times)) return false;
   for (std::size_t left = route.steps; left > 0 && !is(Phase::after); --left) {

@@ -49,7 +49,7 @@ class Attempt {
   Tracee victim(Act act);  // about to begin
   void perform(Act act);   // what the victim does
   void start_partners();
-  bool take(Tracee& victim, const Trace& trace, const Route& route);  // is it stopped there?
+  bool take(Tracee& victim, const Trace& trace, std::size_t stop);  // is it stopped there?
   void bury(Act act, Tracee& victim);
   Verdict survivor();
   bool is(Phase phase) const { return *phase_ == phase; }

@@ -112,8 +112,8 @@ class Sweep {
 
 void print(const std::string& name, const StepReport& report) {
   const double points = report.points == 0 ? 1.0 : static_cast<double>(report.points);
-  std::printf("step-kill %s: %zu instructions, %zu points, %zu states, ", name.c_str(),
-              report.instructions, report.points, report.states);
+  std::printf("step-kill %s: %zu instructions, %zu changes, %zu points, %zu states, ", name.c_str(),
+              report.instructions, report.changes, report.points, report.states);
   std::printf("%zu hangs, %zu wrong, %zu strays, %.2f ms a point\n", report.hangs, report.wrong,
               report.strays, report.seconds * 1000.0 / points);
   std::fflush(stdout);

@@ -83,6 +83,8 @@ struct StepOptions {
   std::size_t instructions = 200'000;  // an operation that is longer is cut there
   std::size_t failures = 20;           // give up after so many
   std::size_t stride = 1;              // step_kill_repair: only each nth point for the first kill
+  // false for an operation that forks, whose child would run into them: each instruction is stepped
+  bool breakpoints = true;
 };
 
 struct StepReport {

@@ -86,16 +86,15 @@ constexpr std::uint32_t holder_tid(std::uint64_t note) {
   return static_cast<std::uint32_t>(note >> 32);
 }
 
-// To be called by who has just taken it. `me` is 0 where unlock must take the slow path. Relaxed:
-// but for its own process, only people read it.
+// To be called by who has just taken it. Relaxed: but for its own process, only people read it.
 template <class World>
 void note_holder(BasicLockWord<World>& word, std::uint32_t tid, OwnerValue me) {
   word.holder.store(holder_note(tid, me), std::memory_order_relaxed);
 }
 
-// Whether `me` holds the lock plainly, so that release() may follow.
+// Whether `me` holds the lock, so that release() may follow; false where `me` is 0.
 template <class World>
-bool held_plainly(const BasicLockWord<World>& word, OwnerValue me) {
+bool is_held_by(const BasicLockWord<World>& word, OwnerValue me) {
   const std::uint64_t note = word.holder.load(std::memory_order_relaxed);
   return me != 0 && static_cast<std::uint32_t>(note) == static_cast<std::uint32_t>(me);
 }

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// How scenes are run, and what they must have reached.
+//
+//   TEST_CASE("who is killed while unlocking ...") {
+//     kill_everywhere<Unlock>("lock.unlock", {.instructions = 10, .points = 10, .states = 3});
+//   }
+//
+// With SHOAL_TEST_FULL=1 in the environment they are killed at each instruction, else only where
+// shared memory has changed or a system call has been made, and next to it. When all the tests of a
+// program have run, the sums are printed.
+
+#include <cstddef>
+#include <string>
+
+#include "shoal/segment.hpp"
+#include "support/step_kill.hpp"
+
+namespace shoal_test {
+
+// At least so many. Few enough for any compiler, too many for a scene that does nothing.
+struct Floors {
+  std::size_t instructions;
+  std::size_t points;
+  std::size_t states;
+};
+
+bool full_programme();
+StepOptions thorough();     // every instruction in the full programme
+StepOptions where_changed();  // for long operations: not even then
+
+// Each of these runs a scene, checks what came out, and adds it to the sums.
+void kill_everywhere(const std::string& name, const SceneFactory& make, const Floors& floors,
+                     const StepOptions& options = thorough());
+void kill_repairers(const std::string& name, const SceneFactory& make, const Floors& floors,
+                    const StepOptions& options = where_changed());
+
+template <class S>
+void kill_everywhere(const std::string& name, const Floors& floors,
+                     const StepOptions& options = thorough()) {
+  kill_everywhere(name, std::make_unique<S>, floors, options);
+}
+template <class S>
+void kill_repairers(const std::string& name, const Floors& floors,
+                    const StepOptions& options = where_changed()) {
+  kill_repairers(name, std::make_unique<S>, floors, options);
+}
+
+// A segment that is quickly filled, examined and thrown away.
+shoal::SegmentOptions small_segment(std::size_t max_processes = 8);
+
+}  // namespace shoal_test

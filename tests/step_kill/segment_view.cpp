@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+#include "step_kill/segment_view.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <system_error>
+
+#include "shoal/detail/value_word.hpp"
+#include "support/state_hash.hpp"
+
+namespace shoal_test {
+namespace {
+
+using shoal::detail::Kind;
+using shoal::detail::LockWord;
+using shoal::detail::OwnerValue;
+using shoal::detail::ValueWord;
+namespace format = shoal::format;
+
+class Hash {
+ public:
+  template <class... Facts>
+  Hash& add(const Facts&... facts) {
+    ((value_ = hash_of_both(value_, hash_of(facts))), ...);
+    return *this;
+  }
+  Hash& add_bytes(const void* memory, std::size_t bytes) { return add(hash_of(memory, bytes)); }
+  std::uint64_t value() const { return value_; }
+
+ private:
+  std::uint64_t value_ = 0;
+};
+
+std::uint64_t hash_of_lock(const LockWord& word) {
+  Hash hash;
+  hash.add(word.owner.load(), word.reserve.load(), word.sleepers.load(), word.inherits.load());
+  hash.add(static_cast<std::uint32_t>(word.holder.load()));
+  for (const auto& fact : word.obituary.words) hash.add(static_cast<std::uint32_t>(fact.load()));
+  return hash.value();
+}
+
+}  // namespace
+
+SegmentView::SegmentView(const std::string& path) {
+  const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  if (file < 0) return;
+  struct stat facts {};
+  ::fstat(file, &facts);
+  size_ = static_cast<std::size_t>(facts.st_size);
+  if (size_ >= format::kPage)
+    memory_ = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  ::close(file);
+  if (memory_ == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
+  if (memory_ == nullptr) return;
+  format::Header header;
+  std::memcpy(&header, memory_, sizeof header);
+  tables_.emplace(header, static_cast<std::byte*>(memory_));
+}
+
+SegmentView::~SegmentView() {
+  if (memory_ != nullptr) ::munmap(memory_, size_);
+}
+
+std::uint64_t SegmentView::hash() const {
+  if (!tables_) return 0;
+  Hash hash;
+  hash.add(tables_->processes(), tables_->objects(), tables_->threads());
+  for (std::uint32_t i = 0; i < tables_->processes(); ++i) {
+    hash.add(tables_->process(i).life.load(), tables_->process(i).pid.load() != 0);
+  }
+  for (std::uint32_t i = 0; i < tables_->threads(); ++i) {
+    hash.add(tables_->thread(i).owner.load(), tables_->thread(i).waits_for.load());
+  }
+  for (std::uint32_t i = 0; i < tables_->objects(); ++i) hash.add(hash_of_object(i));
+  return hash.add(tables_->marks().heap.load()).value();
+}
+
+std::uint64_t SegmentView::hash_of_object(std::uint32_t index) const {
+  const format::ObjectRecord& record = tables_->object(index);
+  Hash hash;
+  hash.add_bytes(&record, sizeof record);
+  for (std::uint32_t i = 0; i < tables_->header().max_processes; ++i) {
+    hash.add(tables_->is_open_by(index, i));
+  }
+  const auto state = static_cast<format::State>(record.state.load());
+  if (state == format::State::free || !tables_->in_heap(record.offset, record.bytes)) {
+    return hash.value();
+  }
+  const std::byte* memory = tables_->heap() + record.offset;
+  if (record.kind == Kind::lock) return hash.add(hash_of_lock(*lock(record.name))).value();
+  if (record.kind != Kind::value || record.bytes < sizeof(ValueWord)) return hash.value();
+  const auto& value = *reinterpret_cast<const ValueWord*>(memory);
+  hash.add(hash_of_lock(value.lock), hash_of_lock(value.writer), value.version.load());
+  return hash.add_bytes(memory + sizeof(ValueWord), record.bytes - sizeof(ValueWord)).value();
+}
+
+LockWord* SegmentView::lock(std::string_view object) const {
+  for (std::uint32_t i = 0; tables_ && i < tables_->objects(); ++i) {
+    const format::ObjectRecord& record = tables_->object(i);
+    if (record.state.load() != static_cast<std::uint32_t>(format::State::live)) continue;
+    if (object == record.name) {
+      return reinterpret_cast<LockWord*>(tables_->heap() + record.offset);
+    }
+  }
+  return nullptr;
+}
+
+Holding SegmentView::holding(std::string_view object) const {
+  const LockWord* word = lock(object);
+  const OwnerValue owner = word == nullptr ? 0 : word->owner.load();
+  if (owner == shoal::detail::kNobody) return {};
+  if (!shoal::detail::is_abandoned(owner)) return {pid_of(owner), false};
+  return {static_cast<pid_t>(word->obituary.words[0].load() >> 32), true};
+}
+
+pid_t SegmentView::pid_of(OwnerValue owner) const {
+  const std::uint32_t index = shoal::detail::record_of(owner);
+  return index < tables_->processes() ? static_cast<pid_t>(tables_->process(index).pid.load()) : -1;
+}
+
+SegmentImage::SegmentImage(const TempName& name) {
+  std::ifstream file(name.path(), std::ios::binary);
+  bytes_.assign(std::istreambuf_iterator<char>(file), {});
+}
+
+void SegmentImage::write_to(const TempName& name) const {
+  const int file = ::open(name.path().c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+  const auto written = file < 0 ? -1 : ::write(file, bytes_.data(), bytes_.size());
+  if (file >= 0) ::close(file);
+  if (written != static_cast<ssize_t>(bytes_.size()))
+    throw std::system_error(errno, std::generic_category(), name.path());
+}
+
+}  // namespace shoal_test
