@@ -6,5 +6,5 @@ target_compile_options(shoal_warnings INTERFACE
   -Wshadow -Wold-style-cast -Wcast-align -Wcast-qual -Wundef
   -Wnon-virtual-dtor -Woverloaded-virtual -Wextra-semi
   -Wzero-as-null-pointer-constant -Wimplicit-fallthrough -Wformat=2
-  $<$<CXX_COMPILER_ID:GNU>:-Wduplicated-cond -Wduplicated-branches -Wlogical-op>
+  $<$<CXX_COMPILER_ID:GNU>:-Wduplicated-cond -Wduplicated-branches -Wlogical-op -Wno-psabi>
   $<$<BOOL:${SHOAL_WERROR}>:-Werror>)

@@ -306,8 +306,8 @@ std::FILE* start_one(const Options& options, const std::string& name) {
 }
 
 bool run_all(const Options& options, const std::string& name) {
-  std::vector<std::FILE*> processes;
-  for (int i = 0; i < options.processes; ++i) processes.push_back(start_one(options, name));
+  std::vector<std::FILE*> processes(static_cast<std::size_t>(options.processes));
+  for (std::FILE*& process : processes) process = start_one(options, name);
   bool all_well = true;
   for (std::FILE* const process : processes) all_well = ::pclose(process) == 0 && all_well;
   if (interrupted) throw Interrupted{};

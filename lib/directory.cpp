@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string>
 
+#include "kinds.hpp"
 #include "message.hpp"
 #include "process_record.hpp"
 #include "shoal/error.hpp"
@@ -187,18 +188,6 @@ std::string full_type(std::string_view type, std::uint64_t size, std::uint64_t a
 
 }  // namespace
 
-std::string_view kind_name(Kind kind) {
-  switch (kind) {
-    case Kind::value:
-      return "value";
-    case Kind::lock:
-      return "lock";
-    case Kind::none:
-      break;
-  }
-  return "unknown";
-}
-
 std::optional<std::uint32_t> find(const Mapping& mapping, std::string_view name) {
   const Tables& tables = mapping.tables();
   for (std::uint32_t i = 0; i < tables.objects(); ++i)
@@ -222,7 +211,13 @@ void check(const Mapping& mapping, std::uint32_t index, const Blueprint& bluepri
         object() + ": holds " + full_type(text(record.type), record.size, record.alignment) +
         ", and was opened as " + full_type(blueprint.type, blueprint.size, blueprint.alignment) +
         "; use another name, or erase it");
-  if (record.bytes != blueprint.bytes || !mapping.tables().in_heap(record.offset, record.bytes) ||
+  const bool any_size = blueprint.bytes == kWhateverIsThere;
+  if (!any_size && record.bytes != blueprint.bytes)
+    throw TypeMismatch(object() + ": takes " + std::to_string(record.bytes) +
+                       " bytes, and was opened as one of " + std::to_string(blueprint.bytes) +
+                       ": give it the size it was made with");
+  if ((any_size && record.bytes < blueprint.least_bytes) ||
+      !mapping.tables().in_heap(record.offset, record.bytes) ||
       record.offset % std::max<std::uint64_t>(blueprint.alignment, kObjectAlignment) != 0)
     throw Corrupted(object() +
                     ": its record has been written over; erase it, or remove the segment");

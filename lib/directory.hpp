@@ -43,6 +43,4 @@ void tidy(const Mapping& mapping);
 std::uint64_t used_bytes(const Mapping& mapping);
 std::vector<ObjectInfo> list_objects(const Mapping& mapping);
 
-std::string_view kind_name(Kind kind);
-
 }  // namespace shoal::detail

@@ -28,6 +28,7 @@ TooManyParticipants::TooManyParticipants(const std::string& what)
 OwnerDied::OwnerDied(const std::string& what, Owner owner)
     : Error(std::errc::owner_dead, what), owner_(std::move(owner)) {}
 NotOwner::NotOwner(const std::string& what) : Error(std::errc::operation_not_permitted, what) {}
+BrokenBarrier::BrokenBarrier(const std::string& what) : Error(std::errc::broken_pipe, what) {}
 
 namespace detail {
 

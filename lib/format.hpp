@@ -22,6 +22,8 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "core/waiter.hpp"
+#include "shoal/detail/machine.hpp"
 #include "shoal/detail/object.hpp"
 #include "shoal/detail/owner_value.hpp"
 
@@ -101,17 +103,8 @@ struct ProcessRecord {
 };
 static_assert(sizeof(ProcessRecord) == 64 && std::is_standard_layout_v<ProcessRecord>);
 
-// A thread that waits or operates; it belongs to a process and dies with it.
-//
-//   owner     0: free. Else the value of its process: by CAS from 0; back to 0 by that thread, or
-//             by whoever buries the process
-//   waits_for 0, or 1 + the index of the object it waits for; its thread's
-struct ThreadRecord {
-  std::atomic<detail::OwnerValue> owner;
-  std::atomic<std::uint32_t> tid;
-  std::atomic<std::uint32_t> waits_for;
-  std::uint64_t reserved[6];  // for operations in flight
-};
+// A thread that waits; its fields and who may change them are told in core/waiter.hpp.
+using ThreadRecord = core::BasicWaiter<detail::MachineAtomics>;
 static_assert(sizeof(ThreadRecord) == 64 && std::is_standard_layout_v<ThreadRecord>);
 
 // A named object.

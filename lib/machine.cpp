@@ -5,6 +5,7 @@
 #include "os/cpu.hpp"
 #include "os/futex.hpp"
 #include "process_record.hpp"
+#include "registry.hpp"
 #include "thread_record.hpp"
 
 namespace shoal::detail {
@@ -19,12 +20,19 @@ Machine::Machine(const Mapping& mapping, std::uint32_t object)
 void Machine::pause() { os::pause(); }
 void Machine::yield() { os::yield(); }
 bool Machine::barrier() { return os::membarrier(); }
+bool Machine::is_reached() const { return membarrier_reaches_us(); }
 
 void Machine::sleep(Atomic<std::uint32_t>& word, std::uint32_t expected, std::int64_t nanoseconds) {
-  format::ThreadRecord* const thread = mapping_ ? thread_record(*mapping_) : nullptr;
-  if (thread) thread->waits_for.store(object_ + 1, std::memory_order_relaxed);
   os::futex_wait(word, expected, nanoseconds);
-  if (thread) thread->waits_for.store(0, std::memory_order_relaxed);
+}
+
+void Machine::begin_wait() {
+  thread_ = mapping_ ? thread_record(*mapping_) : nullptr;
+  if (thread_) thread_->waits_for.store(object_ + 1, std::memory_order_release);
+}
+
+void Machine::end_wait() {
+  if (thread_) thread_->waits_for.store(0, std::memory_order_release);
 }
 
 void Machine::wake(Atomic<std::uint32_t>& word, int count) { os::futex_wake(word, count); }

@@ -26,15 +26,19 @@ class Machine : public MachineAtomics {
 
   Machine(const Tables& tables, const os::File& file, OwnerValue self)
       : tables_(tables), file_(file), self_(self) {}
-  // Notes in this thread's record, while it sleeps, that it waits for that object.
+  // Notes in this thread's record, while it waits, that it does so for that object.
   Machine(const Mapping& mapping, std::uint32_t object);
 
   static std::int64_t now() { return steady_now(); }
   static void pause();
   static void yield();
   static bool barrier();
-  void sleep(Atomic<std::uint32_t>& word, std::uint32_t expected, std::int64_t nanoseconds);
+  bool is_reached() const;
+  static void fence() { std::atomic_thread_fence(std::memory_order_seq_cst); }
+  static void sleep(Atomic<std::uint32_t>& word, std::uint32_t expected, std::int64_t nanoseconds);
   static void wake(Atomic<std::uint32_t>& word, int count);
+  void begin_wait();
+  void end_wait();
   bool alive(OwnerValue owner) const;
   Facts facts(OwnerValue owner) const;
 
@@ -44,6 +48,7 @@ class Machine : public MachineAtomics {
   const OwnerValue self_;
   const Mapping* mapping_ = nullptr;
   std::uint32_t object_ = 0;
+  format::ThreadRecord* thread_ = nullptr;
 };
 
 }  // namespace shoal::detail

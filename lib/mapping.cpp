@@ -5,11 +5,11 @@
 #include <system_error>
 #include <utility>
 
+#include "kinds.hpp"
 #include "message.hpp"
 #include "process_record.hpp"
 #include "registry.hpp"
 #include "shoal/error.hpp"
-#include "sweep.hpp"
 
 namespace shoal::detail {
 namespace {
@@ -125,7 +125,7 @@ void Mapping::close(const Object& object) {
   if (--entry->second.count > 0) return;
   open_.erase(entry);
   if (self() == kNobody) return;
-  if (holds(object.kind(), object.memory(), self())) {
+  if (count_held(object.kind(), object.memory(), self()) > 0) {
     holds_something_ = shared_from_this();
     return;
   }
@@ -150,7 +150,9 @@ void Mapping::before_fork() {
   mutex_.lock();
   child_held_ = held_before_fork_;
   for (const auto& [index, entry] : open_)
-    if (holds(entry.kind, entry.memory, self())) child_held_.push_back(index);
+    child_held_.insert(child_held_.end(),
+                       static_cast<std::size_t>(count_held(entry.kind, entry.memory, self())),
+                       index);
   child_self_ = kNobody;
   if (self() == kNobody || file_.reopen(child_file_)) return;
   try {
@@ -178,11 +180,11 @@ void Mapping::after_fork_in_child() {
   mutex_.unlock();
 }
 
-bool Mapping::forget_held_before_fork(const Object& object) {
+bool Mapping::forget_held_before_fork(const Object& object, int n) {
   const std::scoped_lock held(mutex_);
-  const auto found = std::find(held_before_fork_.begin(), held_before_fork_.end(), object.index());
-  if (found == held_before_fork_.end()) return false;
-  held_before_fork_.erase(found);
+  auto& list = held_before_fork_;
+  if (std::count(list.begin(), list.end(), object.index()) < n) return false;
+  for (; n > 0; --n) list.erase(std::find(list.begin(), list.end(), object.index()));
   return true;
 }
 

@@ -69,9 +69,9 @@ class Mapping : public std::enable_shared_from_this<Mapping> {
   void before_fork();
   void after_fork_in_parent();
   void after_fork_in_child();
-  // True once for each thing that this process's parent held when it forked: giving that back here
-  // does nothing.
-  bool forget_held_before_fork(const Object& object);
+  // True once for each thing, or n of them, that this process's parent held when it forked: giving
+  // that back here does nothing.
+  bool forget_held_before_fork(const Object& object, int n = 1);
 
  private:
   struct Open {

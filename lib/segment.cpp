@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "directory.hpp"
+#include "kinds.hpp"
 #include "mapping.hpp"
 #include "message.hpp"
+#include "object.hpp"
 #include "os/file.hpp"
 #include "registry.hpp"
 #include "segment_file.hpp"
@@ -87,6 +89,10 @@ bool Segment::erase(std::string_view object) const {
 
 namespace detail {
 
+std::uint32_t max_processes(const Segment& segment) {
+  return SegmentAccess::mapping(segment).tables().header().max_processes;
+}
+
 OpenedObject open_object(const Segment& segment, std::string_view name, const Blueprint& blueprint,
                          Open open) {
   check_name(name, "an object");
@@ -100,12 +106,15 @@ OpenedObject open_object(const Segment& segment, std::string_view name, const Bl
   if (!index && open == Open::existing)
     throw NotFound(in_object(mapping.name(), kind_name(blueprint.kind), name) +
                    ": there is none; create it first, or use Open::or_create");
+  if (!index && blueprint.bytes == kWhateverIsThere)
+    throw NotFound(in_object(mapping.name(), kind_name(blueprint.kind), name) +
+                   ": there is none, and it cannot be made without its size");
   if (index)
     check(mapping, *index, blueprint);
   else
     index = construct(mapping, name, blueprint);
   object = mapping.open(*index, std::string(name), blueprint.kind);
-  return {object, object->memory(), &mapping.fast_self()};
+  return {object, object->memory(), mapping.tables().object(*index).bytes, &mapping.fast_self()};
 }
 
 }  // namespace detail

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "os/file.hpp"
-#include "shoal/detail/object.hpp"
 #include "shoal/detail/owner_value.hpp"
 #include "tables.hpp"
 
@@ -11,8 +10,5 @@ namespace shoal::detail {
 // Takes the name of a dead process out of everything that it had open, and gives its thread records
 // back. Requires the directory lock. Each step is idempotent: it may be killed and done again.
 void sweep(const Tables& tables, const os::File& file, OwnerValue dead);
-
-// Whether an object's words say that this process holds something of it.
-bool holds(Kind kind, void* memory, OwnerValue owner);
 
 }  // namespace shoal::detail

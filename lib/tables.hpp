@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "format.hpp"
 
@@ -39,6 +40,11 @@ class Tables {
   }
   [[nodiscard]] format::ThreadRecord& thread(std::uint32_t index) const {
     return reinterpret_cast<format::ThreadRecord*>(base_ + header_.threads_at)[index];
+  }
+
+  // All thread records that have ever been used.
+  [[nodiscard]] std::span<format::ThreadRecord> waiters() const {
+    return {reinterpret_cast<format::ThreadRecord*>(base_ + header_.threads_at), threads()};
   }
 
   // Offsets in the file, for backing a record with memory.

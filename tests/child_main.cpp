@@ -7,11 +7,16 @@
 
 #include <unistd.h>
 
+#include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <map>
+#include <mutex>
+#include <shoal/shoal.hpp>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -21,8 +26,88 @@ using Arguments = std::vector<std::string>;
 // Succeeds if it was given two equal arguments.
 int same(const Arguments& arguments) { return arguments.at(0) == arguments.at(1) ? 0 : 1; }
 
+// segment.join SEGMENT: can it be joined? 3: too many have; 2: no space.
+int join_segment(const Arguments& arguments) {
+  try {
+    const shoal::Segment segment(arguments.at(0), shoal::Open::existing);
+    return 0;
+  } catch (const shoal::TooManyParticipants&) {
+    return 3;
+  } catch (const shoal::NoSpace&) {
+    return 2;
+  }
+}
+
+// segment.visit SEGMENT: adds 1 to its "n", writes its "text", leaves an "of.child". Its "lock" is
+// held by whoever started this.
+int visit_segment(const Arguments& arguments) {
+  const shoal::Segment segment(arguments.at(0), shoal::Open::existing);
+  const shoal::Value<std::int64_t> value(segment, "n", shoal::Open::existing);
+  const shoal::Value<shoal::FixedString<100>> text(segment, "text", shoal::Open::existing);
+  const shoal::Lock lock(segment, "lock", shoal::Open::existing);
+  if (lock.try_lock() || lock.owner()->pid != ::getppid()) return 2;
+  if (text.load() != "from the parent") return 3;
+  value.fetch_add(1);
+  text.store("from the child");
+  shoal::Value<double>(segment, "of.child", 0.5);
+  return 0;
+}
+
+// segment.statics SEGMENT: handles that end with the program, some of them a thread's.
+int keep_statics(const Arguments& arguments) {
+  static const shoal::Segment segment(arguments.at(0));
+  static const shoal::Lock lock(segment, "lock");
+  static thread_local const shoal::Value<int> value(segment, "n");
+  const std::scoped_lock held(lock);
+  value.fetch_add(1);
+  std::thread([] { static_cast<void>(lock.try_lock_for(std::chrono::milliseconds(2))); }).join();
+  return 0;
+}
+
+// value.add SEGMENT NAME TIMES: adds 1, that many times.
+int add_to_value(const Arguments& arguments) {
+  const shoal::Value<std::int64_t> value(shoal::Segment(arguments.at(0)), arguments.at(1));
+  for (int i = std::stoi(arguments.at(2)); i > 0; --i) value.fetch_add(1);
+  return 0;
+}
+
+// lock.told SEGMENT NAME PID: does the lock tell that this process died holding it?
+int told_of(const Arguments& arguments) {
+  try {
+    shoal::Lock(shoal::Segment(arguments.at(0)), arguments.at(1)).lock();
+  } catch (const shoal::OwnerDied& died) {
+    return died.owner().pid == std::stoi(arguments.at(2)) ? 0 : 2;
+  }
+  return 1;
+}
+
+// lock.leave SEGMENT NAME: takes the lock, and ends without any goodbye.
+int leave_locked(const Arguments& arguments) {
+  shoal::Lock(shoal::Segment(arguments.at(0)), arguments.at(1)).lock();
+  ::_exit(0);
+}
+
+// lock.count SEGMENT TIMES: the racy increment of "counter", that many times, under "lock".
+int count_locked(const Arguments& arguments) {
+  const shoal::Segment segment(arguments.at(0), shoal::Open::existing);
+  const shoal::Lock lock(segment, "lock");
+  const shoal::Value<std::int64_t> counter(segment, "counter");
+  for (int i = std::stoi(arguments.at(1)); i > 0; --i) {
+    const std::scoped_lock held(lock);
+    counter.store(counter.load() + 1);
+  }
+  return 0;
+}
+
 const std::map<std::string_view, int (*)(const Arguments&)> kScenarios = {
+    {"lock.count", count_locked},
+    {"lock.leave", leave_locked},
+    {"lock.told", told_of},
     {"same", same},
+    {"segment.join", join_segment},
+    {"segment.statics", keep_statics},
+    {"segment.visit", visit_segment},
+    {"value.add", add_to_value},
 };
 
 }  // namespace

@@ -151,11 +151,8 @@ struct Forks : Scene {
     ::_exit(0);
   }
   std::string survive(const Fate& fate) override {
-    const auto end = std::chrono::steady_clock::now() + 500ms;
-    while (fate.completed && *children == 0 && std::chrono::steady_clock::now() < end) {
-      ::sched_yield();
-    }
-    return fate.completed && *children == 0 ? "the child has not lived" : "";
+    while (fate.completed && *children == 0) ::sched_yield();
+    return "";
   }
 };
 
@@ -358,6 +355,7 @@ TEST_CASE("step-kill at changes without breakpoints steps through an operation t
   const StepReport report = step_kill<Forks>("forks", options);
   CHECK(report.points >= 3);
   CHECK(report.completed >= 1);
+  CHECK(report.hangs == 0);
   CHECK(report.wrong == 0);
 }
 

@@ -83,4 +83,10 @@ class NotOwner : public Error {
   explicit NotOwner(const std::string& what);
 };
 
+// Meeting: a Barrier that somebody broke, by dying inside, timing out, or on purpose.
+class BrokenBarrier : public Error {
+ public:
+  explicit BrokenBarrier(const std::string& what);
+};
+
 }  // namespace shoal

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <compare>
+#include <concepts>
 #include <cstddef>
 #include <ostream>
 #include <stdexcept>
@@ -43,17 +44,23 @@ struct FixedString {
   [[nodiscard]] static constexpr std::size_t capacity() { return N; }
   constexpr operator std::string_view() const { return view(); }  // NOLINT
 
+  // With text of any kind, spelled out: it converts both ways.
   friend constexpr bool operator==(const FixedString& a, const FixedString& b) {
     return a.view() == b.view();
   }
   friend constexpr auto operator<=>(const FixedString& a, const FixedString& b) {
     return a.view() <=> b.view();
   }
-  friend constexpr bool operator==(const FixedString& a, std::string_view b) {
-    return a.view() == b;
+  template <class Text>
+    requires std::convertible_to<const Text&, std::string_view>
+  friend constexpr bool operator==(const FixedString& a, const Text& b) {
+    return a.view() == std::string_view(b);
   }
-  friend constexpr bool operator==(const FixedString& a, const char* b) { return a.view() == b; }
-  friend bool operator==(const FixedString& a, const std::string& b) { return a.view() == b; }
+  template <class Text>
+    requires std::convertible_to<const Text&, std::string_view>
+  friend constexpr auto operator<=>(const FixedString& a, const Text& b) {
+    return a.view() <=> std::string_view(b);
+  }
   friend std::ostream& operator<<(std::ostream& out, const FixedString& text) {
     return out << text.view();
   }

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <atomic>
 #include <chrono>
-#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -11,18 +9,14 @@
 #include <utility>
 
 #include "shoal/detail/deadline.hpp"
-#include "shoal/detail/lock_word.hpp"
-#include "shoal/detail/object.hpp"
+#include "shoal/detail/lock_handle.hpp"
 #include "shoal/error.hpp"
+#include "shoal/on_owner_death.hpp"
 #include "shoal/open.hpp"
 #include "shoal/segment.hpp"
 #include "shoal/shareable.hpp"
 
 namespace shoal {
-
-// What happens to a lock whose holder dies: `raise` tells every caller until one recovers it,
-// `inherit` gives it to the next caller, whose inherited() is then true.
-enum class OnOwnerDeath { raise, inherit };
 
 // A Lock is held by one process at a time. It works with the std guards:
 //
@@ -51,85 +45,73 @@ class Lock {
   // Throws InvalidName, AlreadyExists, NotFound, TypeMismatch, Corrupted, NoSpace. The policy is
   // the creator's and is kept with the lock.
   Lock(const Segment& segment, std::string_view name, Open open = Open::or_create,
-       OnOwnerDeath on_owner_death = OnOwnerDeath::raise);
-  Lock(const Segment& segment, std::string_view name, OnOwnerDeath on_owner_death);
+       OnOwnerDeath on_owner_death = OnOwnerDeath::raise)
+      : handle_(segment, name, detail::Kind::lock, open, on_owner_death) {}
+  Lock(const Segment& segment, std::string_view name, OnOwnerDeath on_owner_death)
+      : Lock(segment, name, Open::or_create, on_owner_death) {}
 
   // Blocks until the lock is this process's. Throws OwnerDied.
   void lock() const {
-    if (!take()) lock_slow();
+    if (!handle_.take()) handle_.take_until(detail::kForever);
   }
   // False where somebody alive holds it. Throws OwnerDied.
-  [[nodiscard]] bool try_lock() const { return take() || lock_until(detail::kDoNotWait); }
+  [[nodiscard]] bool try_lock() const {
+    return handle_.take() || handle_.take_until(detail::kDoNotWait);
+  }
   // False when the time is over. Zero, negative and NaN: as try_lock(). Throws OwnerDied.
   template <class Rep, class Period>
   [[nodiscard]] bool try_lock_for(std::chrono::duration<Rep, Period> wait) const {
-    return take() || lock_until(detail::deadline_after(wait));
+    return handle_.take() || handle_.take_until(detail::deadline_after(wait));
   }
   template <class Duration>
   [[nodiscard]] bool try_lock_until(
       std::chrono::time_point<std::chrono::steady_clock, Duration> time) const {
-    return take() || lock_until(detail::deadline_at(time));
+    return handle_.take() || handle_.take_until(detail::deadline_at(time));
   }
   // Throws NotOwner where this process does not hold it; nothing has changed then.
   void unlock() const {
-    if (!detail::is_held_by(*word_, self())) return unlock_slow();
-    if (detail::release(*word_)) wake();
+    if (!handle_.is_held()) return handle_.refuse();
+    handle_.give_back();
   }
 
   // Not free: held, or abandoned. A look, no more: it may have changed by now.
-  [[nodiscard]] bool is_locked() const;
+  [[nodiscard]] bool is_locked() const { return handle_.is_locked(); }
   // Who holds it, or died holding it; nothing where it is free.
-  [[nodiscard]] std::optional<Owner> owner() const;
-  [[nodiscard]] OnOwnerDeath on_owner_death() const;
+  [[nodiscard]] std::optional<Owner> owner() const { return handle_.owner(); }
+  [[nodiscard]] OnOwnerDeath on_owner_death() const { return handle_.on_owner_death(); }
 
   // As lock(), but takes an abandoned lock too; to unlock it then makes it sound. Of two that
   // recover at once, one sees inherited().
-  [[nodiscard]] std::unique_lock<const Lock> recover() const;
+  [[nodiscard]] std::unique_lock<const Lock> recover() const {
+    static_cast<void>(handle_.take_over());
+    return {*this, std::adopt_lock};
+  }
   // Calls repair() holding the lock, and unlocks. If repair() throws, the lock is left as it was
   // found: abandoned again, or free.
   template <class F>
   void recover(F&& repair) const {
-    const detail::OwnerValue dead = take_over();
+    const detail::OwnerValue found = handle_.take_over();
     try {
       std::forward<F>(repair)();
     } catch (...) {
-      leave(dead);
+      handle_.leave(found);
       throw;
     }
-    unlock();
+    handle_.give_back();
   }
   // Holder only: was it abandoned when this holder took it?
-  [[nodiscard]] bool inherited() const;
+  [[nodiscard]] bool inherited() const { return handle_.inherited(); }
 
  private:
   template <Shareable T>
   friend class Value;
+  template <Shareable T>
+  friend class Array;
   // A lock that is part of another object.
-  Lock(std::shared_ptr<const detail::Object> object, detail::LockWord& word);
+  Lock(std::shared_ptr<const detail::Object> object, detail::LockWord& word)
+      : handle_(std::move(object), word) {}
 
-  detail::OwnerValue self() const { return self_->load(std::memory_order_relaxed); }
-  bool take() const {
-    const std::uint32_t tid = detail::this_tid;
-    const detail::OwnerValue me = self();
-    if (tid == 0 || !detail::take_if_free(*word_, me)) return false;
-    detail::note_holder(*word_, tid, me);
-    return true;
-  }
-  void lock_slow() const;
-  bool lock_until(detail::Deadline deadline) const;
-  void unlock_slow() const;
-  void wake() const;
-  detail::OwnerValue take_over() const;
-  void leave(detail::OwnerValue dead) const;
-  void throw_if_abandoned() const {
-    const detail::OwnerValue seen = word_->owner.load(std::memory_order_relaxed);
-    if (seen != detail::kNobody && seen != self()) throw_if_dead(seen);
-  }
-  void throw_if_dead(detail::OwnerValue seen) const;
-
-  detail::LockWord* word_;
-  const std::atomic<detail::OwnerValue>* self_;  // this process's value; 0: take the slow path
-  std::shared_ptr<const detail::Object> object_;
+  detail::LockHandle handle_;
 };
 
 }  // namespace shoal

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +12,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "shoal/detail/bits.hpp"
 #include "shoal/detail/value_bytes.hpp"
 #include "shoal/detail/value_word.hpp"
 #include "shoal/lock.hpp"
@@ -94,8 +94,8 @@ class Value {
 
  private:
   static constexpr detail::ValueShape kShape{sizeof(T), alignof(T)};
-  static constexpr bool kIsSmall = kShape.is_small();
-  using Bits = typename detail::BitsOf<kIsSmall ? sizeof(T) : 1>::type;
+  static constexpr bool kIsSmall = detail::is_small(sizeof(T));
+  using Bits = detail::BitsOf<T>;
 
   explicit Value(detail::OpenedObject opened)
       : word_(static_cast<detail::ValueWord*>(opened.memory)),
@@ -103,20 +103,8 @@ class Value {
         lock_(opened.object, word_->lock),
         writer_(std::move(opened.object), word_->writer) {}
 
-  // By memcpy and not by bit_cast: T may have padding.
-  static T from_bits(Bits bits) {
-    union Room {
-      Room() {}
-      T value;
-    } room;
-    std::memcpy(static_cast<void*>(&room.value), &bits, sizeof(T));
-    return room.value;
-  }
-  static Bits to_bits(const T& value) {
-    Bits bits;
-    std::memcpy(&bits, &value, sizeof bits);
-    return bits;
-  }
+  static T from_bits(Bits bits) { return detail::from_bits<T>(bits); }
+  static Bits to_bits(const T& value) { return detail::to_bits(value); }
   std::atomic_ref<Bits> bits() const {
     return std::atomic_ref<Bits>(*reinterpret_cast<Bits*>(data_));
   }
@@ -179,7 +167,7 @@ T Value<T>::fetch_sub(T by) const requires std::is_arithmetic_v<T> &&(!std::same
 template <Shareable T>
 template <class F>
 auto Value<T>::update(F&& change) const {
-  lock_.throw_if_abandoned();
+  lock_.handle_.throw_if_abandoned();
   if constexpr (kIsSmall)
     return retried(std::forward<F>(change));
   else

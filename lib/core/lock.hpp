@@ -204,23 +204,19 @@ void wake_after_release(World& world, LockWordOf<World>& word) {
   core::wake(world, word.sleepers, reserved ? kEverybody : 1);
 }
 
-// Unlock as a whole, for whoever has no fast path; the handle's inline one is its first two lines.
+// Unlock. Where membarrier does not reach this process, it must order M1 itself.
 template <class World>
 void unlock(World& world, LockWordOf<World>& word) {
   if constexpr (World::kMutant == Mutant::wake_before_store)
     if ((word.sleepers.load(std::memory_order_relaxed) & detail::kSomebodySleeps) != 0)
       wake_after_release(world, word);
-  const bool somebody_sleeps = detail::release(word);
+  bool somebody_sleeps = detail::release(word);
+  if (!world.is_reached()) {
+    world.fence();
+    somebody_sleeps =
+        (word.sleepers.load(std::memory_order_relaxed) & detail::kSomebodySleeps) != 0;
+  }
   if (World::kMutant != Mutant::wake_before_store && somebody_sleeps)
-    wake_after_release(world, word);
-}
-
-// Unlock for a process that membarrier cannot reach: it must order M1 itself, by an exchange.
-template <class World>
-void unlock_in_order(World& world, LockWordOf<World>& word) {
-  word.holder.store(0, std::memory_order_relaxed);
-  word.owner.exchange(detail::kNobody, std::memory_order_seq_cst);                     // R1, M1
-  if ((word.sleepers.load(std::memory_order_seq_cst) & detail::kSomebodySleeps) != 0)  // M1
     wake_after_release(world, word);
 }
 

@@ -35,7 +35,7 @@
 #include <cstdint>
 
 #include "core/world.hpp"
-#include "shoal/detail/lock_word.hpp"
+#include "shoal/detail/machine.hpp"
 
 namespace shoal::core {
 
@@ -125,7 +125,11 @@ template <class World, class Looker>
 bool wait(World& world, typename World::template Atomic<std::uint32_t>& sleepers, Deadline deadline,
           Looker look) {
   if (deadline == detail::kDoNotWait) return look(Glance::last) == Look::done;
-  return spin(world, look) || sleep_until(world, sleepers, deadline, look);
+  if (spin(world, look)) return true;
+  world.begin_wait();
+  const bool done = sleep_until(world, sleepers, deadline, look);
+  world.end_wait();
+  return done;
 }
 
 }  // namespace shoal::core

@@ -19,8 +19,12 @@
 //     void pause();                                // between two looks of a spin
 //     void yield();                                // gives the CPU away
 //     bool barrier();                              // a full barrier in every participant, or false
+//     bool is_reached();                           // does everybody's barrier() include this one?
+//     void fence();                                // a full barrier of the caller's own
 //     void sleep(Atomic<std::uint32_t>&, std::uint32_t expected, std::int64_t nanoseconds);
 //     void wake(Atomic<std::uint32_t>&, int sleepers);
+//     void begin_wait();                           // from here on, this caller counts among those
+//     void end_wait();                             // who wait; until here
 //     bool alive(OwnerValue owner);                // asked of the kernel, never of a cache
 //     Facts facts(OwnerValue owner);               // about a process that died, for its obituary
 //   };

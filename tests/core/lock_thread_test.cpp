@@ -51,6 +51,10 @@ class Threads : public shoal::detail::MachineAtomics {
     shoal::os::futex_wait(word, expected, length);
   }
   static void wake(Atomic<std::uint32_t>& word, int count) { shoal::os::futex_wake(word, count); }
+  static bool is_reached() { return true; }
+  static void fence() {}
+  static void begin_wait() {}
+  static void end_wait() {}
   bool alive(OwnerValue owner) {
     return !dead_[shoal::detail::record_of(owner)].load(std::memory_order_acquire);
   }

@@ -58,18 +58,15 @@ std::string named(const char* what, pid_t found, pid_t expected) {
   return std::string(what) + " " + std::to_string(found) + ", not " + std::to_string(expected);
 }
 
-// Who is in the middle of what a lock protects.
+// What a lock protects. Passed by its holder only; who is killed inside leaves it to who inherits.
 class Section {
  public:
-  // By the lock's holder.
   void pass(const Lock& lock) const {
     const bool inherited = lock.inherited();
     if (inherited) ++*inherited_;
     if (inside_->exchange(1) != 0 && !inherited) ++*intruders_;
     inside_->store(0);
   }
-  // Killed in here, a holder leaves it for who inherits the lock.
-  void enter() const { inside_->store(1); }
 
   std::int64_t inherited() const { return *inherited_; }
   std::int64_t intruders() const { return *intruders_; }
@@ -83,6 +80,7 @@ struct LockScene : Scene {
   Segment segment;
   Lock lock;
   Section section;
+  SharedCounter repairs;
   SharedCounter holder;  // pid of a partner who holds the lock, and lives
   Gate let_go;           // it unlocks then
   Holding at_kill;       // as the words had it when the last victim was killed
@@ -120,7 +118,10 @@ struct LockScene : Scene {
     }
     return true;
   }
-  void repair() override { visit(); }
+  void repair() override {
+    ++*repairs;
+    lock.recover([this] { section.pass(lock); });
+  }
 
   std::function<bool()> visitor() {
     return [this] { return visit(); };
@@ -148,7 +149,7 @@ struct LockScene : Scene {
 
   std::string compare_end(const Fate& fate) const {
     if (fate.repaired) return at_kill.pid == 0 ? "" : "repaired, and not free";
-    if (!fate.completed) return "";
+    if (!fate.completed || *repairs != 0) return "";
     switch (ends) {
       case Ends::free: return at_kill.pid == 0 ? "" : "done, and not free";
       case Ends::held: return at_kill.pid != 0 && !at_kill.abandoned ? "" : "done, and not held";
@@ -295,7 +296,6 @@ struct CriticalSection : FreshScene {
   void prepare() override { operate(); }
   void operate() override {
     const std::scoped_lock held(lock);
-    section.enter();
     section.pass(lock);
   }
 };
@@ -464,10 +464,19 @@ struct UnlockRecovered : AbandonedScene {
   void operate() override { lock.unlock(); }
 };
 
-// A wait that the victim does not come out of is cut after so many instructions.
+// A wait that the victim does not come out of ends there, and so does an exception once it is being
+// thrown: the next 20,000 instructions share nothing.
 StepOptions cut_after(std::size_t instructions) {
   StepOptions options = thorough();
   options.instructions = instructions;
+  return options;
+}
+
+// As many pairs as there is time for.
+StepOptions pairs(Points points, std::size_t stride, std::size_t stride_in_full) {
+  StepOptions options = cut_after(3000);
+  if (points == Points::at_changes) options.points = points;
+  options.stride = full_programme() ? stride_in_full : stride;
   return options;
 }
 
@@ -476,61 +485,66 @@ StepOptions cut_after(std::size_t instructions) {
 TEST_SUITE_BEGIN("step-kill: lock");
 
 TEST_CASE("killed while taking a free lock") {
-  kill_everywhere<LockFree>("lock.lock, free", {10, 4, 3});
-  kill_everywhere<LockFreeInherit>("lock.lock, free, inherit", {10, 4, 3});
-  kill_everywhere<TryFree>("lock.try_lock, free", {10, 4, 3});
-  kill_everywhere<TryForFree>("lock.try_lock_for, free", {10, 4, 3});
-  kill_everywhere<RecoverFree>("lock.recover, free", {50, 4, 3});
-  kill_everywhere<LockReserved>("lock.lock, reserved by a dead process", {500, 40, 4},
-                                where_changed());
+  kill_everywhere<LockFree>("lock.lock, free", {15, 6, 3});
+  kill_everywhere<LockFreeInherit>("lock.lock, free, inherit", {15, 6, 3});
+  kill_everywhere<TryFree>("lock.try_lock, free", {15, 6, 3});
+  kill_everywhere<TryForFree>("lock.try_lock_for, free", {15, 6, 3});
+  kill_everywhere<RecoverFree>("lock.recover, free", {60, 6, 3});
+  kill_everywhere<LockReserved>("lock.lock, reserved by a dead process",
+                                {.instructions = 100, .points = 100, .states = 3, .strays = true},
+                                every_instruction());
 }
 
 TEST_CASE("killed while unlocking, and between lock and unlock") {
-  kill_everywhere<Unlock>("lock.unlock", {5, 4, 3});
-  kill_everywhere<CriticalSection>("lock, section, unlock", {30, 8, 5});
+  kill_everywhere<Unlock>("lock.unlock", {10, 4, 3});
+  kill_everywhere<CriticalSection>("lock, section, unlock", {40, 8, 3});
 }
 
 TEST_CASE("killed while unlocking a lock that others sleep on: they get it, or are told") {
-  kill_everywhere<UnlockAwaited>("lock.unlock, awaited", {10, 6, 3});
-  kill_everywhere<UnlockAwaitedInherit>("lock.unlock, awaited, inherit", {10, 6, 3});
-  kill_everywhere<UnlockAwaitedByThree>("lock.unlock, awaited by three", {10, 6, 3});
-  kill_everywhere<UnlockRecoveredAwaited>("lock.unlock, recovered, awaited", {30, 6, 3});
+  kill_everywhere<UnlockAwaited>("lock.unlock, awaited", {50, 8, 4});
+  kill_everywhere<UnlockAwaitedInherit>("lock.unlock, awaited, inherit", {50, 8, 4});
+  kill_everywhere<UnlockAwaitedByThree>("lock.unlock, awaited by three", {50, 8, 4});
+  kill_everywhere<UnlockRecoveredAwaited>("lock.unlock, recovered, awaited", {70, 8, 3});
 }
 
 TEST_CASE("killed while trying for a lock that a live process holds: it keeps it") {
-  kill_everywhere<TryHeld>("lock.try_lock, held", {20, 2, 1});
-  kill_everywhere<TryForHeld>("lock.try_lock_for, held", {200, 100, 1}, where_changed());
-  kill_everywhere<LockHeld>("lock.lock, held", {1000, 100, 2}, cut_after(6000));
-  kill_everywhere<LockHeldAndWaitedFor>("lock.lock, held and waited for", {1000, 100, 2},
-                                        cut_after(6000));
+  kill_everywhere<TryHeld>("lock.try_lock, held", {150, 4, 1});
+  kill_everywhere<TryForHeld>("lock.try_lock_for, held",
+                              {.instructions = 1000, .points = 40, .states = 2, .strays = true},
+                              where_changed());
+  kill_everywhere<LockHeld>("lock.lock, held", {3000, 60, 3}, cut_after(3600));
+  kill_everywhere<LockHeldAndWaitedFor>("lock.lock, held and waited for", {3000, 60, 3},
+                                        cut_after(3600));
 }
 
 TEST_CASE("killed while finding out that the owner is dead") {
-  kill_everywhere<LockDead>("lock.lock, dead owner", {1000, 40, 8}, where_changed());
-  kill_everywhere<TryDead>("lock.try_lock, dead owner", {1000, 40, 8}, where_changed());
-  kill_everywhere<RecoverDead>("lock.recover, dead owner", {200, 40, 8});
-  kill_everywhere<LockDeadInherit>("lock.lock, dead owner, inherit", {200, 40, 8});
-  kill_everywhere<TryDeadInherit>("lock.try_lock, dead owner, inherit", {200, 40, 8});
+  kill_everywhere<LockDead>("lock.lock, dead owner", {2500, 60, 8}, cut_after(3000));
+  kill_everywhere<TryDead>("lock.try_lock, dead owner", {800, 25, 8}, cut_after(1000));
+  kill_everywhere<RecoverDead>("lock.recover, dead owner", {1500, 60, 8});
+  kill_everywhere<LockDeadInherit>("lock.lock, dead owner, inherit", {1500, 60, 8});
+  kill_everywhere<TryDeadInherit>("lock.try_lock, dead owner, inherit", {300, 25, 8});
 }
 
 TEST_CASE("killed while being told of an abandoned lock") {
-  kill_everywhere<LockAbandoned>("lock.lock, abandoned", {1000, 2, 1}, where_changed());
-  kill_everywhere<TryAbandoned>("lock.try_lock, abandoned", {1000, 2, 1}, where_changed());
+  kill_everywhere<LockAbandoned>("lock.lock, abandoned", {500, 2, 1}, cut_after(800));
+  kill_everywhere<TryAbandoned>("lock.try_lock, abandoned", {500, 2, 1}, cut_after(800));
 }
 
 TEST_CASE("killed while recovering an abandoned lock: it is abandoned again, or sound") {
-  kill_everywhere<RecoverAbandoned>("lock.recover, abandoned", {50, 4, 3});
-  kill_everywhere<RecoverWith>("lock.recover(repair), abandoned", {80, 8, 4});
-  kill_everywhere<RecoverThrows>("lock.recover(repair), which throws", {500, 8, 3},
+  kill_everywhere<RecoverAbandoned>("lock.recover, abandoned", {60, 6, 3});
+  kill_everywhere<RecoverWith>("lock.recover(repair), abandoned", {120, 8, 4});
+  kill_everywhere<RecoverThrows>("lock.recover(repair), which throws", {5000, 12, 4},
                                  where_changed());
-  kill_everywhere<UnlockRecovered>("lock.unlock, recovered", {20, 4, 3});
+  kill_everywhere<UnlockRecovered>("lock.unlock, recovered", {10, 4, 3});
 }
 
 TEST_CASE("killed while recovering from one who was killed") {
-  kill_repairers<CriticalSection>("lock, section, unlock; then a visitor", {20, 500, 8});
-  kill_repairers<LockDead>("lock.lock, dead owner; then a visitor", {1000, 500, 8});
-  kill_repairers<CriticalSectionDeadInherit>("lock, dead owner, inherit; then a visitor",
-                                             {200, 500, 8});
+  kill_repairers<CriticalSection>("lock, section, unlock; then recover", {40, 80, 8},
+                                  pairs(Points::every_instruction, 3, 1));
+  kill_repairers<LockDead>("lock.lock, dead owner; then recover", {2500, 80, 8},
+                           pairs(Points::at_changes, 24, 4));
+  kill_repairers<CriticalSectionDeadInherit>("lock, dead owner, inherit; then recover",
+                                             {1500, 80, 8}, pairs(Points::at_changes, 24, 4));
 }
 
 TEST_SUITE_END();

@@ -24,11 +24,14 @@ struct Floors {
   std::size_t instructions;
   std::size_t points;
   std::size_t states;
+  // May the victim take another way than the first walk? So where what it does depends on the clock.
+  bool strays = false;
 };
 
 bool full_programme();
 StepOptions thorough();     // every instruction in the full programme
-StepOptions where_changed();  // for long operations: not even then
+StepOptions where_changed();      // for long operations: not even then
+StepOptions every_instruction();  // for short ones: always
 
 // Each of these runs a scene, checks what came out, and adds it to the sums.
 void kill_everywhere(const std::string& name, const SceneFactory& make, const Floors& floors,

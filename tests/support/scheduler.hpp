@@ -17,7 +17,7 @@
 //   };
 //   Report report = explore<Increments>("two increments", {.preemptions = 2});
 //   INFO(report);
-//   CHECK(report.passed());                                // it is not: schedule "ab2a"
+//   CHECK(report.passed());                                // it is not: schedule "a2b.b"
 //
 // A Model has
 //   World, kParticipants (at most 8), participant(world, number);
@@ -34,7 +34,8 @@
 // inside a catch block.
 //
 // How a participant waits: World::sleep(); or a loop that calls World::pause() or yield() between
-// two looks. A loop that does neither is reported as a hang.
+// two looks. A sleep() that returns at once, because the word is not as expected, counts as a
+// pause. A loop that does neither is reported as a hang.
 //
 // Memory: see scheduler/memory.hpp for what is modelled and what not. Kills: a killed participant
 // takes no further step, what it stored is in memory, alive() of its owner value is false. A

@@ -23,7 +23,7 @@ void stay_on_one_cpu() {
   cpu_set_t allowed;
   if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
   int skip = ::getpid() % CPU_COUNT(&allowed);  // stages that run at once: not all on the same one
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+  for (std::size_t cpu = 0; cpu < std::size_t{CPU_SETSIZE}; ++cpu) {
     if (!CPU_ISSET(cpu, &allowed) || skip-- > 0) continue;
     CPU_ZERO(&allowed);
     CPU_SET(cpu, &allowed);

@@ -35,6 +35,7 @@ namespace shoal::detail {
 //                           back, so: this process's half stands there if and only if unlock may be
 //                           a plain store. (To read `owner` itself so soon after the CAS costs more
 //                           than all the rest of an unlock.)
+//   depth                   of an RLock: how often its holder has locked it; its holder's alone
 //   inherits                1: an abandoned lock goes to the next caller. The creator's choice.
 //
 // Memory-order pairs.
@@ -55,6 +56,7 @@ struct alignas(64) BasicLockWord {
   Atomic<std::uint64_t> holder;
   Atomic<std::uint32_t> sleepers;
   Atomic<std::uint32_t> inherits;
+  Atomic<std::uint32_t> depth;
   alignas(64) BasicObituary<World> obituary;
 };
 using LockWord = BasicLockWord<MachineAtomics>;
@@ -76,8 +78,6 @@ bool take_if_free(BasicLockWord<World>& word, OwnerValue me) {
          word.owner.compare_exchange_strong(free, me, acquire,  // A1
                                             std::memory_order_relaxed);
 }
-
-inline constexpr std::uint32_t kSomebodySleeps = 1;
 
 constexpr std::uint64_t holder_note(std::uint32_t tid, OwnerValue me) {
   return std::uint64_t{tid} << 32 | static_cast<std::uint32_t>(me);

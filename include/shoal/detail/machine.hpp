@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 
 #include "shoal/detail/mutant.hpp"
 
@@ -14,5 +15,8 @@ struct MachineAtomics {
   using Atomic = std::atomic<T>;
   static constexpr Mutant kMutant = Mutant::none;
 };
+
+// The flag in a word on which waiters sleep; see lib/core/wait.hpp.
+inline constexpr std::uint32_t kSomebodySleeps = 1;
 
 }  // namespace shoal::detail

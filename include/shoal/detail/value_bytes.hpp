@@ -8,39 +8,18 @@
 #include <cstring>
 #include <string_view>
 
+#include "shoal/detail/bits.hpp"
 #include "shoal/detail/object.hpp"
 #include "shoal/detail/value_word.hpp"
 #include "shoal/open.hpp"
 
 namespace shoal::detail {
 
-template <std::size_t Size>
-struct BitsOf;
-template <>
-struct BitsOf<1> {
-  using type = std::uint8_t;
-};
-template <>
-struct BitsOf<2> {
-  using type = std::uint16_t;
-};
-template <>
-struct BitsOf<4> {
-  using type = std::uint32_t;
-};
-template <>
-struct BitsOf<8> {
-  using type = std::uint64_t;
-};
-
 // Where the bytes of a T are, behind its ValueWord.
 struct ValueShape {
   std::size_t size;
   std::size_t alignment;
 
-  [[nodiscard]] constexpr bool is_small() const {
-    return size == 1 || size == 2 || size == 4 || size == 8;
-  }
   [[nodiscard]] constexpr std::size_t data_at() const {
     return round_up(sizeof(ValueWord), line());
   }
@@ -49,7 +28,7 @@ struct ValueShape {
     return round_up(size, std::max<std::size_t>(alignment, sizeof(std::uint64_t)));
   }
   [[nodiscard]] constexpr std::size_t bytes() const {
-    return round_up(data_at() + (is_small() ? 1 : 2) * stride(), line());
+    return round_up(data_at() + (is_small(size) ? 1 : 2) * stride(), line());
   }
 
  private:

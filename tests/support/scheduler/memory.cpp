@@ -79,7 +79,6 @@ int Memory::older(int participant, int location, std::memory_order order) const 
 }
 
 std::uint64_t Memory::read(int participant, int location, int age, std::memory_order order) {
-  if (order == std::memory_order_seq_cst) catch_up(participant);
   const auto at = static_cast<std::size_t>(location);
   const std::size_t number = newest(location) - static_cast<std::size_t>(age);
   const Message& message = locations_[at].messages[number];
@@ -104,7 +103,6 @@ void Memory::append(int participant, int location, std::uint64_t value, const Vi
 void Memory::write(int participant, int location, std::uint64_t value, std::memory_order order) {
   const Viewer& writer = viewers_[static_cast<std::size_t>(participant)];
   append(participant, location, value, releases(order) ? writer.seen : writer.published);
-  if (order == std::memory_order_seq_cst) catch_up(participant);
 }
 
 void Memory::update(int participant, int location, std::uint64_t value, std::memory_order order) {

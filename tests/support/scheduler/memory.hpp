@@ -17,10 +17,11 @@
 //                                                         full barrier
 //   read-modify-write      the newest                     both; and the new message's view includes
 //                                                         the old one's (release sequence)
-//   seq_cst operation,     the newest                     own, for all: the newest
-//   full barrier,
+//   full barrier,          -                              own, for all: the newest
 //   system call
 //   barrier in everybody   -                              everybody's, for all: the newest
+//
+// A seq_cst operation is an acquire and release that reads the newest.
 //
 // Store buffers need no machinery of their own: that a store is still buffered while its writer's
 // later loads are done is the same execution as those loads, done after the store, reading stale
@@ -30,9 +31,10 @@
 //
 // Not modelled: a load that sees a store which its own participant's later store enabled (load
 // buffering); a store that slips in before one already made to the same location (2+2W); spurious
-// failure of compare_exchange_weak; mixed sizes. Full barriers and seq_cst operations are as
-// strong as on machines whose stores reach everybody at once (x86, ARMv8), which is a little
-// stronger than C++. A read-modify-write weaker than seq_cst is no barrier, although it is on x86.
+// failure of compare_exchange_weak; mixed sizes. Full barriers and seq_cst loads are as strong as
+// on machines whose stores reach everybody at once (x86, ARMv8), which is a little stronger than
+// C++. No read-modify-write and no store is a barrier for loads weaker than seq_cst, although on
+// x86 each exchange is: C++ does not promise it.
 
 #include <array>
 #include <atomic>

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <iosfwd>
 #include <string>
+#include <string_view>
 
 #include "support/scheduler/memory.hpp"
 
@@ -71,6 +72,8 @@ struct Report {
   std::string schedule;   // of that run
 
   bool passed() const { return violation.empty(); }
+  // Is there a violation that says so?
+  bool found(std::string_view text) const { return violation.find(text) != std::string::npos; }
 };
 
 // One line; with a violation, also its schedule and the command that runs only that.

@@ -159,6 +159,9 @@ struct SimWorld : SimAtomics<M> {
         &word, [&] { return word.newest() == expected; }, nanoseconds);
   }
   void wake(Atomic<std::uint32_t>& word, int sleepers) { simulation().wake(&word, sleepers); }
+  bool is_reached() { return true; }
+  void begin_wait() {}
+  void end_wait() {}
   bool alive(std::uint64_t owner) { return simulation().alive(owner); }
   // All six are the owner's value, so that a mixture of two deaths shows. Not a step.
   shoal::detail::Facts facts(std::uint64_t owner) {

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+#include "harness.hpp"
+
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <new>
+#include <stdexcept>
+#include <thread>
+
+namespace bench {
+
+constexpr int kMaxWorkers = 16;
+constexpr unsigned kMostSeconds = 30;
+
+struct Worker::Shared {
+  struct alignas(128) Result {
+    std::uint64_t operations = 0;
+    std::int64_t ns = 0;
+    char error[120] = {};
+  };
+  explicit Shared(int count) : workers(count) {}
+  const int workers;
+  alignas(128) std::atomic<int> met{0};
+  alignas(128) std::atomic<bool> stop{false};
+  alignas(128) volatile std::uint64_t protected_number = 0;
+  Result results[kMaxWorkers];
+};
+
+Worker::Worker(Shared& shared, int number)
+    : shared_(shared), stop_(shared.stop), number_(number) {}
+
+// Who waits for long sleeps, so as not to disturb who is being measured.
+void Worker::meet() const {
+  const int turn = shared_.met.fetch_add(1) / shared_.workers + 1;
+  for (int looks = 0; shared_.met.load() < turn * shared_.workers; ++looks)
+    if (looks < 1000)
+      ::sched_yield();
+    else
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
+volatile std::uint64_t& Worker::protected_number() const { return shared_.protected_number; }
+
+void Worker::report(std::uint64_t operations, std::chrono::nanoseconds time) const {
+  shared_.results[number_].operations = operations;
+  shared_.results[number_].ns = time.count();
+}
+
+namespace {
+
+// Memory that forked processes share.
+class SharedMemory {
+ public:
+  explicit SharedMemory(std::size_t bytes)
+      : bytes_(bytes),
+        address_(::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {
+    if (address_ == MAP_FAILED) throw std::runtime_error("mmap failed");
+  }
+  SharedMemory(const SharedMemory&) = delete;
+  SharedMemory& operator=(const SharedMemory&) = delete;
+  ~SharedMemory() { ::munmap(address_, bytes_); }
+  void* address() const { return address_; }
+
+ private:
+  const std::size_t bytes_;
+  void* const address_;
+};
+
+void pin(int worker) {
+  cpu_set_t all;
+  if (::sched_getaffinity(0, sizeof all, &all) != 0) return;
+  int skip = worker % CPU_COUNT(&all);
+  for (unsigned cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &all) || skip-- > 0) continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    ::sched_setaffinity(0, sizeof one, &one);
+    return;
+  }
+}
+
+// Every other worker ends as well: by SIGALRM at the latest.
+[[noreturn]] void run_worker(Worker::Shared& shared, int number, const Place& place,
+                             const Work& work) {
+  int code = 0;
+  try {
+    ::alarm(kMostSeconds);
+    pin(number);
+    work(Worker(shared, number), place);
+  } catch (const std::exception& error) {
+    std::snprintf(shared.results[number].error, sizeof shared.results[number].error, "%s",
+                  error.what());
+    code = 1;
+  }
+  ::_exit(code);
+}
+
+std::string ending(int status, const char* error) {
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) return "did not end";
+  if (WIFSIGNALED(status)) return "killed by signal " + std::to_string(WTERMSIG(status));
+  return WEXITSTATUS(status) == 0 ? "" : error;
+}
+
+std::string unique_name() {
+  static int count = 0;
+  return "bench-" + std::to_string(::getpid()) + "-" + std::to_string(++count);
+}
+
+}  // namespace
+
+Report in_processes(int workers, const Work& work, std::chrono::milliseconds time) {
+  const SharedMemory memory(sizeof(Worker::Shared) + alignof(Worker::Shared));
+  const SharedMemory room(Place::kBytes);
+  auto& shared = *new (memory.address()) Worker::Shared(workers);
+  const Place place{room.address(), unique_name()};
+
+  std::vector<pid_t> processes;
+  for (int i = 0; i < workers; ++i) {
+    const pid_t process = ::fork();
+    if (process == 0) run_worker(shared, i, place, work);
+    if (process < 0) throw std::runtime_error("fork failed");
+    processes.push_back(process);
+  }
+
+  if (time.count() > 0) {
+    std::this_thread::sleep_for(time);
+    shared.stop.store(true);
+  }
+  Report report;
+  report.least = ~std::uint64_t{0};
+  for (int i = 0; i < workers; ++i) {
+    int status = 0;
+    ::waitpid(processes[static_cast<std::size_t>(i)], &status, 0);
+    const Worker::Shared::Result& result = shared.results[i];
+    if (report.broken.empty()) report.broken = ending(status, result.error);
+    report.operations += result.operations;
+    report.least = std::min(report.least, result.operations);
+    report.most = std::max(report.most, result.operations);
+    report.ns = std::max(report.ns, static_cast<double>(result.ns));
+  }
+  report.protected_number = shared.protected_number;
+  return report;
+}
+
+Sample alone(const Work& work) {
+  const Report report = in_processes(1, work);
+  return {report.ns / static_cast<double>(report.operations), 0, report.broken};
+}
+
+}  // namespace bench

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace bench {
+
+// What one contender did in one round.
+struct Sample {
+  double ns = 0;        // of one operation; less is better
+  double fairness = 0;  // most / fewest operations of one process; 0: there was only one
+  std::string broken;   // why it is wrong; then the rest means nothing
+};
+
+// Who takes part in a case. measure() runs in processes of its own, and checks what it did.
+struct Contender {
+  std::string name;
+  std::function<Sample()> measure;
+};
+
+// What is compared. In each round every contender is measured once, each time another one first, so
+// that whatever disturbs the machine disturbs all alike.
+struct Case {
+  std::string name;
+  std::string what;
+  std::string baseline;  // the contender whose time is 1.00
+  std::vector<Contender> contenders;
+};
+
+// All there are: one function a file.
+std::vector<Case> lock_cases();
+std::vector<Case> segment_cases();
+std::vector<Case> value_cases();
+
+// What the processes of one measurement share. `memory` is zero at first, and `name` is nobody
+// else's: for contenders that are found by name.
+struct Place {
+  static constexpr std::size_t kBytes = 1 << 16;
+  void* memory;
+  std::string name;
+};
+
+// What a process that is measured can do. Those of one measurement have numbers from 0; each is
+// alone on its core where there are enough.
+class Worker {
+ public:
+  struct Shared;
+  Worker(Shared& shared, int number);
+
+  int number() const { return number_; }
+  // Waits for all the others of this measurement.
+  void meet() const;
+  // True when the time given to in_processes() is over.
+  bool stopped() const { return stop_.load(std::memory_order_relaxed); }
+  // A number that the workers share, for the contender to protect.
+  volatile std::uint64_t& protected_number() const;
+  // What this worker did.
+  void report(std::uint64_t operations, std::chrono::nanoseconds time) const;
+
+ private:
+  Shared& shared_;
+  const std::atomic<bool>& stop_;
+  int number_;
+};
+
+// What the workers reported, all of them.
+struct Report {
+  std::uint64_t operations = 0;
+  std::uint64_t least = 0;  // of one worker
+  std::uint64_t most = 0;
+  double ns = 0;                       // of the slowest worker
+  std::uint64_t protected_number = 0;  // as they left it
+  std::string broken;                  // a worker threw, was killed, or did not end in time
+};
+
+using Work = std::function<void(const Worker&, const Place&)>;
+
+// Does the work in that many new processes at once. They are stopped() after that time, if any.
+Report in_processes(int workers, const Work& work, std::chrono::milliseconds time = {});
+
+// The sample of a measurement with one worker.
+Sample alone(const Work& work);
+
+// Measures one call: how many fill 2 ms is found first, and warms up; then as many are timed again
+// and again, and the median is reported, which an interruption of the process does not change.
+// `times(n)` makes n calls.
+template <class Times>
+void report_time_of(const Worker& worker, Times&& times) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::milliseconds kLongEnough(2);
+  std::array<std::chrono::nanoseconds, 11> took{};
+  const auto time_of = [&](std::uint64_t n) -> std::chrono::nanoseconds {
+    const auto begin = Clock::now();
+    times(n);
+    return Clock::now() - begin;
+  };
+  std::uint64_t n = 16;
+  while (time_of(n) < kLongEnough) n *= 2;
+  for (std::chrono::nanoseconds& time : took) time = time_of(n);
+  std::nth_element(took.begin(), took.begin() + took.size() / 2, took.end());
+  worker.report(n, took[took.size() / 2]);
+}
+
+// Keeps the compiler from leaving out what computes `value`.
+template <class T>
+void keep(const T& value) {
+  asm volatile("" : : "r,m"(value) : "memory");
+}
+
+}  // namespace bench

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "harness.hpp"
+#include "machine.hpp"
+#include "report.hpp"
+
+namespace {
+
+using namespace bench;
+
+struct Options {
+  std::vector<std::string> filters;
+  int rounds = 9;
+  std::string json;
+  bool list = false;
+};
+
+std::vector<Case> all_cases() {
+  std::vector<Case> cases;
+  for (const auto& some : {lock_cases(), value_cases(), segment_cases()})
+    cases.insert(cases.end(), some.begin(), some.end());
+  return cases;
+}
+
+bool is_wanted(const Case& what, const Options& options) {
+  for (const std::string& filter : options.filters)
+    if (what.name.find(filter) != std::string::npos) return true;
+  return options.filters.empty();
+}
+
+void show_progress(const std::string& name, int round, int rounds) {
+  static const bool terminal = ::isatty(STDERR_FILENO) != 0;
+  if (!terminal) return;
+  if (round == rounds) std::fprintf(stderr, "\r\033[K");
+  else std::fprintf(stderr, "\r\033[K%s: round %d of %d", name.c_str(), round + 1, rounds);
+}
+
+Result run(const Case& what, int rounds) {
+  const std::size_t count = what.contenders.size();
+  Result result{what, std::vector<std::vector<Sample>>(count), 0};
+  const Others others;
+  for (int round = 0; round < rounds; ++round) {
+    show_progress(what.name, round, rounds);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t contender = (i + static_cast<std::size_t>(round)) % count;
+      result.samples[contender].push_back(what.contenders[contender].measure());
+    }
+  }
+  show_progress(what.name, rounds, rounds);
+  result.others = others.cores();
+  return result;
+}
+
+int run_all(const Options& options) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> json(
+      options.json.empty() ? nullptr : std::fopen(options.json.c_str(), "w"), std::fclose);
+  if (!options.json.empty() && !json) {
+    std::perror(options.json.c_str());
+    return 2;
+  }
+  const Machine machine = this_machine();
+  const std::string library = "shoal " SHOAL_BENCH_LIBRARY;
+  print_machine(machine, library, options.rounds);
+  bool all_well = true;
+  int ran = 0;
+  for (const Case& what : all_cases()) {
+    if (!is_wanted(what, options)) continue;
+    const Result result = run(what, options.rounds);
+    print_table(result);
+    if (json) write_json(json.get(), machine, library, result);
+    all_well = all_well && !is_broken(result);
+    ++ran;
+  }
+  if (ran == 0) std::fprintf(stderr, "shoal_bench: no such case; --list shows them\n");
+  return ran == 0 ? 2 : all_well ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  CLI::App app("Measures shoal against what else there is. Less is better, everywhere.", "shoal_bench");
+  app.footer("A ratio is that of the times of a contender and of the baseline in the same round: the\n"
+             "median of all rounds, the least and the most.\n"
+             "Exit codes: 0 all is well; 1 a contender was wrong; 2 the command line was not understood.");
+  Options options;
+  app.add_option("--filter", options.filters, "only cases with that in their names; may be repeated")
+      ->type_name("TEXT");
+  app.add_option("--rounds", options.rounds, "how often each contender is measured")
+      ->check(CLI::Range(1, 1000).description(""))->type_name("N")->capture_default_str();
+  app.add_option("--json", options.json, "write every figure there, a line a contender")
+      ->type_name("FILE");
+  app.add_flag("--list", options.list, "print the names of the cases");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (!options.list) return run_all(options);
+  for (const Case& what : all_cases()) std::printf("%-22s %s\n", what.name.c_str(), what.what.c_str());
+  return 0;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "shoal_bench: %s\n", error.what());
+  return 1;
+}

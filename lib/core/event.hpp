@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// The slow path of an event; its word and its orders are in shoal/detail/event_word.hpp.
+//
+// Killed after its CAS, a setter has set it; those asleep find out when their slices end.
+
+#include "core/wait.hpp"
+#include "shoal/detail/event_word.hpp"
+
+namespace shoal::core {
+
+template <class World>
+using EventWordOf = detail::BasicEventWord<typename World::Atomics>;
+
+// Until it is set, or has been since the call. False at the deadline.
+template <class World>
+bool wait_for_event(World& world, EventWordOf<World>& word, Deadline deadline) {
+  const std::uint32_t before = word.state.load(std::memory_order_acquire);  // A1
+  if (detail::is_set(before)) return true;
+  return core::wait(world, word.sleepers, deadline, [&](Glance) {
+    return word.state.load(std::memory_order_acquire) != before ? Look::done : Look::wait;  // A1
+  });
+}
+
+}  // namespace shoal::core

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// The slow path of a semaphore; its word and its orders are in shoal/detail/semaphore_word.hpp.
+//
+// Killed after a CAS, a process has taken its permit with it, or given what it gave; a wake that it
+// owed is found out when the sleepers' slices end.
+
+#include "core/wait.hpp"
+#include "shoal/detail/semaphore_word.hpp"
+
+namespace shoal::core {
+
+template <class World>
+using SemaphoreWordOf = detail::BasicSemaphoreWord<typename World::Atomics>;
+
+// False at the deadline.
+template <class World>
+bool acquire(World& world, SemaphoreWordOf<World>& word, Deadline deadline) {
+  const bool acquired = core::wait(world, word.sleepers, deadline, [&](Glance) {
+    return detail::take_permit(word) ? Look::done : Look::wait;
+  });
+  // A wake may have been spent on this waiter while others sleep.
+  if (!acquired && word.count.load(std::memory_order_relaxed) > 0)
+    core::wake(world, word.sleepers, 1);
+  return acquired;
+}
+
+}  // namespace shoal::core

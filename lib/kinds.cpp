@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+#include "kinds.hpp"
+
+#include <algorithm>
+
+#include "core/barrier.hpp"
+#include "core/condition.hpp"
+#include "core/lock.hpp"
+#include "machine.hpp"
+#include "shoal/detail/array_word.hpp"
+#include "shoal/detail/condition_word.hpp"
+#include "shoal/detail/event_word.hpp"
+#include "shoal/detail/lock_word.hpp"
+#include "shoal/detail/semaphore_word.hpp"
+#include "shoal/detail/value_word.hpp"
+
+namespace shoal::detail {
+namespace {
+
+// The locks in an object.
+template <class Visit>
+void each_lock(Kind kind, void* memory, Visit visit) {
+  switch (kind) {
+    case Kind::lock:
+    case Kind::rlock:
+      return visit(*static_cast<LockWord*>(memory));
+    case Kind::value:
+      visit(static_cast<ValueWord*>(memory)->lock);
+      return visit(static_cast<ValueWord*>(memory)->writer);
+    case Kind::array:
+      visit(static_cast<ArrayWord*>(memory)->lock);
+      return visit(static_cast<ArrayWord*>(memory)->writer);
+    case Kind::bounded_semaphore:
+      return visit(static_cast<BoundedWord*>(memory)->lock);
+    case Kind::semaphore:
+    case Kind::event:
+    case Kind::condition:
+    case Kind::barrier:
+    case Kind::none:
+      return;
+  }
+}
+
+int times_locked(Kind kind, const LockWord& word) {
+  return kind == Kind::rlock
+             ? static_cast<int>(std::max(word.depth.load(std::memory_order_relaxed), 1U))
+             : 1;
+}
+
+int permits_of(BoundedWord& word, OwnerValue owner) {
+  const HeldPermits& held = held_permits(word, record_of(owner) + 1).back();
+  return held.owner.load(std::memory_order_relaxed) == owner
+             ? held.permits.load(std::memory_order_relaxed)
+             : 0;
+}
+
+}  // namespace
+
+std::string_view kind_name(Kind kind) {
+  switch (kind) {
+    case Kind::value:
+      return "value";
+    case Kind::lock:
+      return "lock";
+    case Kind::rlock:
+      return "rlock";
+    case Kind::semaphore:
+      return "semaphore";
+    case Kind::bounded_semaphore:
+      return "bounded_semaphore";
+    case Kind::event:
+      return "event";
+    case Kind::condition:
+      return "condition";
+    case Kind::barrier:
+      return "barrier";
+    case Kind::array:
+      return "array";
+    case Kind::none:
+      break;
+  }
+  return "unknown";
+}
+
+std::size_t least_bytes(Kind kind, std::uint32_t max_processes) {
+  switch (kind) {
+    case Kind::value:
+      return sizeof(ValueWord);
+    case Kind::array:
+      return sizeof(ArrayWord);
+    case Kind::lock:
+    case Kind::rlock:
+      return sizeof(LockWord);
+    case Kind::semaphore:
+      return sizeof(SemaphoreWord);
+    case Kind::bounded_semaphore:
+      return sizeof(BoundedWord) + max_processes * sizeof(HeldPermits);
+    case Kind::event:
+      return sizeof(EventWord);
+    case Kind::condition:
+      return sizeof(ConditionWord);
+    case Kind::barrier:
+      return sizeof(BarrierWord) + max_processes * sizeof(BarrierMark);
+    case Kind::none:
+      break;
+  }
+  return 0;
+}
+
+int count_held(Kind kind, void* memory, OwnerValue owner) {
+  int count = 0;
+  each_lock(kind, memory, [&](LockWord& word) {
+    const OwnerValue seen = word.owner.load(std::memory_order_relaxed);
+    if (owner_of(seen) == owner && !is_abandoned(seen)) count += times_locked(kind, word);
+  });
+  if (kind == Kind::bounded_semaphore)
+    count += permits_of(*static_cast<BoundedWord*>(memory), owner);
+  return count;
+}
+
+// The permits of a bounded semaphore need no sweep: they carry their holder's generation, and are
+// taken back when they are missed.
+void sweep_object(const Tables& tables, const os::File& file, Kind kind, void* memory,
+                  OwnerValue dead) {
+  Machine machine(tables, file, kNobody);
+  each_lock(kind, memory, [&](LockWord& word) { core::sweep(machine, word, dead); });
+  if (kind == Kind::barrier) {
+    auto& word = *static_cast<BarrierWord*>(memory);
+    core::Barrier<Machine>(machine, word, barrier_marks(word, tables.header().max_processes))
+        .sweep(dead);
+  }
+}
+
+void sweep_thread(const Tables& tables, const os::File& file, format::ThreadRecord& thread) {
+  const std::uint32_t index = thread.condition.load(std::memory_order_relaxed) - 1;
+  if (index >= tables.objects()) return;
+  const format::ObjectRecord& record = tables.object(index);
+  if (record.kind != Kind::condition || !tables.in_heap(record.offset, sizeof(ConditionWord)) ||
+      record.offset % alignof(ConditionWord) != 0)
+    return;
+  Machine machine(tables, file, kNobody);
+  auto& word = *reinterpret_cast<ConditionWord*>(tables.heap() + record.offset);
+  core::Condition<Machine>(machine, word, index, tables.waiters()).sweep(thread);
+}
+
+}  // namespace shoal::detail

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+#include "format.hpp"
+#include "os/file.hpp"
+#include "shoal/detail/barrier_word.hpp"
+#include "shoal/detail/bounded_word.hpp"
+#include "shoal/detail/object.hpp"
+#include "tables.hpp"
+
+namespace shoal::detail {
+
+// What the library must know of each kind of object beside its own file: what to call it, what in
+// it names a process, and how to take a dead one's name out.
+
+std::string_view kind_name(Kind kind);
+
+// The least that an object of the kind takes, in a segment of so many processes.
+std::size_t least_bytes(Kind kind, std::uint32_t max_processes);
+
+// How much of the object that process holds: locks, each as often as it is locked; permits.
+int count_held(Kind kind, void* memory, OwnerValue owner);
+
+// Takes the dead one's name out of an object. Idempotent.
+void sweep_object(const Tables& tables, const os::File& file, Kind kind, void* memory,
+                  OwnerValue dead);
+
+// Passes on what a dead process's thread was given. Idempotent.
+void sweep_thread(const Tables& tables, const os::File& file, format::ThreadRecord& thread);
+
+// What stands behind the word of such an object: one for each process record.
+inline std::span<HeldPermits> held_permits(BoundedWord& word, std::uint32_t max_processes) {
+  return {reinterpret_cast<HeldPermits*>(&word + 1), max_processes};
+}
+inline std::span<BarrierMark> barrier_marks(BarrierWord& word, std::uint32_t max_processes) {
+  return {reinterpret_cast<BarrierMark*>(&word + 1), max_processes};
+}
+
+}  // namespace shoal::detail
