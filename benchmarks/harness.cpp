@@ -32,8 +32,7 @@ struct Worker::Shared {
   Result results[kMaxWorkers];
 };
 
-Worker::Worker(Shared& shared, int number)
-    : shared_(shared), stop_(shared.stop), number_(number) {}
+Worker::Worker(Shared& shared, int number) : shared_(shared), stop_(shared.stop), number_(number) {}
 
 // Who waits for long sleeps, so as not to disturb who is being measured.
 void Worker::meet() const {
@@ -59,7 +58,8 @@ class SharedMemory {
  public:
   explicit SharedMemory(std::size_t bytes)
       : bytes_(bytes),
-        address_(::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {
+        address_(
+            ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {
     if (address_ == MAP_FAILED) throw std::runtime_error("mmap failed");
   }
   SharedMemory(const SharedMemory&) = delete;

@@ -45,8 +45,10 @@ class BareWord {
   void lock() {
     for (int looks = 1, free = 0;
          !word_.compare_exchange_strong(free, 1, std::memory_order_acquire); free = 0, ++looks)
-      if (looks % 64 == 0) ::sched_yield();
-      else while (word_.load(std::memory_order_relaxed) != 0 && looks % 64 != 0) ++looks, pause();
+      if (looks % 64 == 0)
+        ::sched_yield();
+      else
+        while (word_.load(std::memory_order_relaxed) != 0 && looks % 64 != 0) ++looks, pause();
   }
   void unlock() { word_.store(0, std::memory_order_release); }
 
@@ -70,8 +72,7 @@ class PthreadMutex {
     pthread_mutexattr_t attributes;
     ::pthread_mutexattr_init(&attributes);
     ::pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-    if (kind == Pthread::robust)
-      ::pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+    if (kind == Pthread::robust) ::pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
     if (kind == Pthread::adaptive)
       ::pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
     ::pthread_mutex_init(&mutex_, &attributes);

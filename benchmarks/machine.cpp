@@ -33,7 +33,8 @@ double used_by(int who) {
 double used_by_others() {
   std::ifstream file("/proc/stat");
   std::string label;
-  double user = 0, nice = 0, system = 0, idle = 0, waiting = 0, interrupts = 0, soft = 0, stolen = 0;
+  double user = 0, nice = 0, system = 0, idle = 0, waiting = 0, interrupts = 0, soft = 0,
+         stolen = 0;
   file >> label >> user >> nice >> system >> idle >> waiting >> interrupts >> soft >> stolen;
   const double ticks = user + nice + system + interrupts + soft + stolen;
   return ticks / static_cast<double>(::sysconf(_SC_CLK_TCK)) - used_by(RUSAGE_SELF) -

@@ -39,8 +39,10 @@ bool is_wanted(const Case& what, const Options& options) {
 void show_progress(const std::string& name, int round, int rounds) {
   static const bool terminal = ::isatty(STDERR_FILENO) != 0;
   if (!terminal) return;
-  if (round == rounds) std::fprintf(stderr, "\r\033[K");
-  else std::fprintf(stderr, "\r\033[K%s: round %d of %d", name.c_str(), round + 1, rounds);
+  if (round == rounds)
+    std::fprintf(stderr, "\r\033[K");
+  else
+    std::fprintf(stderr, "\r\033[K%s: round %d of %d", name.c_str(), round + 1, rounds);
 }
 
 Result run(const Case& what, int rounds) {
@@ -86,15 +88,20 @@ int run_all(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  CLI::App app("Measures shoal against what else there is. Less is better, everywhere.", "shoal_bench");
-  app.footer("A ratio is that of the times of a contender and of the baseline in the same round: the\n"
-             "median of all rounds, the least and the most.\n"
-             "Exit codes: 0 all is well; 1 a contender was wrong; 2 the command line was not understood.");
+  CLI::App app("Measures shoal against what else there is. Less is better, everywhere.",
+               "shoal_bench");
+  app.footer(
+      "A ratio is that of the times of a contender and of the baseline in the same round: the\n"
+      "median of all rounds, the least and the most.\n"
+      "Exit codes: 0 all is well; 1 a contender was wrong; 2 the command line was not understood.");
   Options options;
-  app.add_option("--filter", options.filters, "only cases with that in their names; may be repeated")
+  app.add_option("--filter", options.filters,
+                 "only cases with that in their names; may be repeated")
       ->type_name("TEXT");
   app.add_option("--rounds", options.rounds, "how often each contender is measured")
-      ->check(CLI::Range(1, 1000).description(""))->type_name("N")->capture_default_str();
+      ->check(CLI::Range(1, 1000).description(""))
+      ->type_name("N")
+      ->capture_default_str();
   app.add_option("--json", options.json, "write every figure there, a line a contender")
       ->type_name("FILE");
   app.add_flag("--list", options.list, "print the names of the cases");
@@ -104,7 +111,8 @@ int main(int argc, char** argv) try {
     return app.exit(error) == 0 ? 0 : 2;
   }
   if (!options.list) return run_all(options);
-  for (const Case& what : all_cases()) std::printf("%-22s %s\n", what.name.c_str(), what.what.c_str());
+  for (const Case& what : all_cases())
+    std::printf("%-22s %s\n", what.name.c_str(), what.what.c_str());
   return 0;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "shoal_bench: %s\n", error.what());

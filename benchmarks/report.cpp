@@ -48,9 +48,9 @@ std::string why_broken(const std::vector<Sample>& samples) {
 }
 
 const std::vector<Sample>& baseline(const Result& result) {
-  const auto found =
-      std::find_if(result.of.contenders.begin(), result.of.contenders.end(),
-                   [&](const Contender& contender) { return contender.name == result.of.baseline; });
+  const auto found = std::find_if(
+      result.of.contenders.begin(), result.of.contenders.end(),
+      [&](const Contender& contender) { return contender.name == result.of.baseline; });
   return result.samples.at(static_cast<std::size_t>(found - result.of.contenders.begin()));
 }
 
@@ -68,8 +68,13 @@ void print_row(const Result& result, const std::string& name, const std::vector<
     const Spread ratio = ratios(samples, baseline(result));
     std::printf("   %6.2f %7.2f %6.2f", ratio.median, ratio.least, ratio.most);
   }
-  if (samples.front().fairness > 0)
-    std::printf("   %6.2f", spread_of(samples, [](const Sample& sample) { return sample.fairness; }).median);
+  if (samples.front().fairness > 0) {
+    const Spread turns = spread_of(samples, [](const Sample& sample) { return sample.fairness; });
+    if (turns.median < 1000)
+      std::printf("   %6.2f", turns.median);
+    else
+      std::printf("   > 1000");
+  }
   std::printf("\n");
 }
 
@@ -97,15 +102,12 @@ void print_table(const Result& result) {
 void write_json(std::FILE* file, const Machine& machine, const std::string& library,
                 const Result& result) {
   for (std::size_t i = 0; i < result.samples.size(); ++i) {
-    nlohmann::json line{{"case", result.of.name},
-                        {"contender", result.of.contenders[i].name},
-                        {"baseline", result.of.baseline},
-                        {"library", library},
-                        {"processor", machine.processor},
-                        {"cores", machine.cores},
-                        {"kernel", machine.kernel},
-                        {"compiler", machine.compiler},
-                        {"others_cores", result.others}};
+    nlohmann::json line{
+        {"case", result.of.name},         {"contender", result.of.contenders[i].name},
+        {"baseline", result.of.baseline}, {"library", library},
+        {"processor", machine.processor}, {"cores", machine.cores},
+        {"kernel", machine.kernel},       {"compiler", machine.compiler},
+        {"others_cores", result.others}};
     for (const Sample& sample : result.samples[i]) {
       line["ns"].push_back(sample.ns);
       if (sample.fairness > 0) line["fairness"].push_back(sample.fairness);

@@ -41,7 +41,8 @@ struct Raw {
   static std::int64_t* map(const std::string& name, int flags) {
     const int file = ::shm_open(name.c_str(), O_RDWR | flags, 0600);
     if (file < 0) throw std::runtime_error("shm_open failed");
-    if (flags != 0 && ::ftruncate(file, kCapacity) != 0) throw std::runtime_error("ftruncate failed");
+    if (flags != 0 && ::ftruncate(file, kCapacity) != 0)
+      throw std::runtime_error("ftruncate failed");
     void* const memory = ::mmap(nullptr, kCapacity, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     if (memory == MAP_FAILED) throw std::runtime_error("mmap failed");
     ::close(file);
@@ -110,9 +111,12 @@ Sample create() {
 
 std::vector<Case> segment_cases() {
   return {
-      {"segment.open", "open an existing segment of 64 MiB and a number in it, read it, close both",
-       "raw", {{"shoal::Segment", open<Shoal>}, {"raw", open<Raw>}, {"boost managed", open<Boost>}}},
-      {"segment.create", "create a segment of 64 MiB and a number in it, close both, remove it",
+      {"segment.open",
+       "open an existing segment of 64 MiB and a number in it, read it, close both",
+       "raw",
+       {{"shoal::Segment", open<Shoal>}, {"raw", open<Raw>}, {"boost managed", open<Boost>}}},
+      {"segment.create",
+       "create a segment of 64 MiB and a number in it, close both, remove it",
        "raw",
        {{"shoal::Segment", create<Shoal>}, {"raw", create<Raw>}, {"boost managed", create<Boost>}}},
   };

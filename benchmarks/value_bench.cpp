@@ -33,15 +33,16 @@ struct Standard {
 };
 
 struct Shoal {
-  explicit Shoal(const Place& place)
-      : segment(place.name), value(segment, "number") {
+  explicit Shoal(const Place& place) : segment(place.name), value(segment, "number") {
     shoal::Segment::remove(place.name);
   }
   Number load() const { return value.load(); }
   void store(Number number) const { value.store(number); }
   void fetch_add(Number by) const { value.fetch_add(by); }
   template <class F>
-  void update(F change) const { value.update(change); }
+  void update(F change) const {
+    value.update(change);
+  }
   shoal::Segment segment;
   shoal::Value<Number> value;
 };
@@ -49,15 +50,21 @@ struct Shoal {
 // Each operation makes, or finds, one number more than the one before.
 struct Load {
   template <class Value>
-  void operator()(const Value& value, std::uint64_t) const { keep(value.load()); }
+  void operator()(const Value& value, std::uint64_t) const {
+    keep(value.load());
+  }
 };
 struct Store {
   template <class Value>
-  void operator()(const Value& value, std::uint64_t i) const { value.store(static_cast<Number>(i) + 1); }
+  void operator()(const Value& value, std::uint64_t i) const {
+    value.store(static_cast<Number>(i) + 1);
+  }
 };
 struct FetchAdd {
   template <class Value>
-  void operator()(const Value& value, std::uint64_t) const { value.fetch_add(1); }
+  void operator()(const Value& value, std::uint64_t) const {
+    value.fetch_add(1);
+  }
 };
 struct Update {
   template <class Value>
@@ -81,8 +88,11 @@ Sample measure() {
 
 template <class Operation>
 Case compare(const char* name) {
-  return {std::string("value.") + name, std::string(name) + " of a 64-bit number", "std::atomic",
-          {{"shoal::Value", measure<Shoal, Operation>}, {"std::atomic", measure<Standard, Operation>}}};
+  return {
+      std::string("value.") + name,
+      std::string(name) + " of a 64-bit number",
+      "std::atomic",
+      {{"shoal::Value", measure<Shoal, Operation>}, {"std::atomic", measure<Standard, Operation>}}};
 }
 
 }  // namespace

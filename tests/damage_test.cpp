@@ -141,7 +141,10 @@ int verdict_of(const TempName& name) {
     const Segment segment(name, small());
     Value<std::int64_t>(segment, "number").fetch_add(1);
     Value<Large>(segment, "another", Open::or_create);
-    Lock(segment, "lock").unlock();
+    const Lock lock(segment, "lock");
+    lock.lock();
+    static_cast<void>(lock.try_lock_for(1ms));
+    lock.unlock();
   });
 }
 
@@ -214,7 +217,7 @@ TEST_CASE("every byte of the header, flipped in any way, gives Corrupted or Vers
   const Bytes bytes(name);
   int points = 0;
   for (std::size_t at = 0; at < sizeof(format::Header); ++at)
-    for (const unsigned char flip : {0x01, 0x80, 0xff}) {
+    for (const int flip : {0x01, 0x80, 0xff}) {
       CAPTURE(at);
       CAPTURE(flip);
       bytes[at] = static_cast<unsigned char>(bytes[at] ^ flip);
@@ -232,13 +235,13 @@ TEST_CASE("a header that was changed and signed anew is checked all the same") {
   furnish(name);
   const Bytes bytes(name);
   const format::Header before = bytes.header();
-  const auto check = [&](const char* what, auto change) {
+  const auto check = [&](const std::string& what, auto change) {
     CAPTURE(what);
     change(bytes.header());
     bytes.sign();
     const int verdict = verdict_of(name);
     bytes.header() = before;
-    CHECK((verdict == corrupted || verdict == other_version || verdict == other_error));
+    CHECK((verdict == corrupted || verdict == other_version));
   };
   check("opens_at", [](format::Header& h) { h.opens_at = std::uint64_t{1} << 40; });
   check("opens_at 0", [](format::Header& h) { h.opens_at = 0; });

@@ -367,7 +367,8 @@ TEST_CASE("another user's segment is refused unless the opener's mode grants it;
     if (!throws<shoal::PermissionDenied>([&] { Segment::remove(open); }, open.str())) return 4;
     const Segment segment(open, wide);
     Value<int>(segment, "n").fetch_add(1);
-    std::scoped_lock held(Lock(segment, "lock"));
+    const Lock lock(segment, "lock");
+    const std::scoped_lock held(lock);
     const std::vector<std::string> seen = Segment::list();
     for (const std::string& name : seen)
       if (name == closed.str()) return 5;

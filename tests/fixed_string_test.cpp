@@ -37,7 +37,11 @@ concept Comparable = requires(const A& a, const B& b) {
   a == b;
   b == a;
   a != b;
+};
+template <class A, class B>
+concept Ordered = requires(const A& a, const B& b) {
   a < b;
+  b < a;
 };
 static_assert(Comparable<FixedString<5>, FixedString<5>>);
 static_assert(Comparable<FixedString<5>, std::string_view>);
@@ -97,8 +101,18 @@ TEST_CASE("a FixedString may be compared with text that is longer than its room"
   const std::string longer = "mmmmmm";
   CHECK_FALSE(text == "mmmmmm");
   CHECK_FALSE(text == longer);
-  CHECK_NOTHROW(static_cast<void>(text < std::string_view(longer)));
-  CHECK(text < std::string_view(longer));
+  CHECK_FALSE(text == std::string_view(longer));
+  CHECK_NOTHROW(static_cast<void>(text < "mmmmmm"));
+  CHECK_NOTHROW(static_cast<void>(text > "mmmmmm"));
+}
+
+TEST_CASE("a FixedString is ordered among every kind of text, and equal to one of other room") {
+  CHECK(Ordered<FixedString<5>, FixedString<5>>);
+  CHECK(Ordered<FixedString<5>, const char*>);
+  CHECK(Ordered<FixedString<5>, std::string>);
+  CHECK(Ordered<FixedString<5>, std::string_view>);
+  CHECK(Comparable<FixedString<5>, FixedString<6>>);
+  CHECK(Ordered<FixedString<5>, FixedString<6>>);
 }
 
 TEST_CASE("equal texts have equal bytes, whatever was there before") {

@@ -108,6 +108,9 @@ class Onlooker {
   void* base_ = nullptr;
 };
 
+// Takes the lock, and lets it go.
+void take_turn(const Lock& lock) { const std::scoped_lock held(lock); }
+
 SegmentOptions with_processes(std::size_t processes) {
   SegmentOptions options;
   options.max_processes = processes;
@@ -225,7 +228,7 @@ TEST_CASE("a raw clone joins by itself, as a process of its own") {
   const Segment segment(name);
   const Lock lock(segment, "lock");
   const Value<int> value(segment, "n");
-  std::scoped_lock(lock);
+  take_turn(lock);
   CHECK(status_of(raw_clone([&] {
     if (!lock.try_lock()) return 1;
     if (lock.owner()->pid != ::getpid()) return 2;
@@ -243,7 +246,7 @@ TEST_CASE("the thread of a raw clone is named as itself, not as its parent's") {
   const TempName name;
   const Segment segment(name);
   const Lock lock(segment, "lock");
-  std::scoped_lock(lock);
+  take_turn(lock);
   CHECK(status_of(raw_clone([&] {
     lock.lock();
     return lock.owner()->tid == ::gettid() ? 0 : 1;
@@ -266,7 +269,7 @@ TEST_CASE("a raw clone that has the lock and is killed is told of, though its pa
   const TempName name;
   const Segment segment(name);
   const Lock lock(segment, "lock");
-  std::scoped_lock(lock);
+  take_turn(lock);
   const Gate holding;
   const pid_t clone = raw_clone([&] {
     lock.lock();
@@ -295,7 +298,7 @@ TEST_CASE("a raw clone's open objects keep their space once it has used its hand
     const auto half = std::make_unique<Value<Half>>(segment, "half", Open::create);
     half->update([](Half& bytes) { bytes.fill(9); });
     clone = raw_clone([&] {
-      std::scoped_lock(lock);
+      take_turn(lock);
       joined.open();
       erased.wait();
       return half->get_obj()[77] == 9 && half->load()[1000] == 9 ? 0 : 1;
@@ -387,9 +390,9 @@ TEST_CASE("a process that gave up its privileges may fork, and its child use eve
     const Segment segment(name, options);
     const Lock lock(segment, "lock");
     Child parent([&] {
-      std::scoped_lock(lock);
+      take_turn(lock);
       if (::setgid(65534) != 0 || ::setuid(65534) != 0) return 9;
-      std::scoped_lock(lock);  // it has the segment open
+      take_turn(lock);  // it has the segment open
       const pid_t child = ::fork();
       if (child == 0) {
         ::alarm(10);

@@ -11,6 +11,7 @@
 #include <array>
 #include <atomic>
 #include <barrier>
+#include <csignal>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
@@ -89,11 +90,15 @@ bool is_listed(const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+// By inode: a file that got its name after it was mapped is listed by another.
 int mappings_of(const std::string& path) {
+  struct stat file {};
+  if (::stat(path.c_str(), &file) != 0) return -1;
+  const std::string inode = " " + std::to_string(file.st_ino) + " ";
   std::ifstream maps("/proc/self/maps");
   int count = 0;
   for (std::string line; std::getline(maps, line);)
-    if (line.find(path) != std::string::npos) ++count;
+    if (line.find(inode) != std::string::npos) ++count;
   return count;
 }
 

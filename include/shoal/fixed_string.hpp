@@ -52,12 +52,12 @@ struct FixedString {
     return a.view() <=> b.view();
   }
   template <class Text>
-    requires std::convertible_to<const Text&, std::string_view>
+  requires std::convertible_to<const Text&, std::string_view>
   friend constexpr bool operator==(const FixedString& a, const Text& b) {
     return a.view() == std::string_view(b);
   }
   template <class Text>
-    requires std::convertible_to<const Text&, std::string_view>
+  requires std::convertible_to<const Text&, std::string_view>
   friend constexpr auto operator<=>(const FixedString& a, const Text& b) {
     return a.view() <=> std::string_view(b);
   }

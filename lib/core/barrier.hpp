@@ -14,6 +14,8 @@
 //   B1 -> B2  each arrival is a CAS (acq_rel) on state, so the last one to arrive sees what all did
 //             before; its CAS to the next round (release) passes that on to who sees the round
 //             gone (acquire).
+//   D1 -> D2  a process writes whose its mark is, then the round (release); who doubts it reads the
+//             round (acquire), then whose it is.
 //   M1 -> M2  that CAS, then a load of sleepers: see lib/core/wait.hpp.
 
 #include <atomic>
@@ -150,7 +152,7 @@ class Barrier {
   void sweep(OwnerValue dead) {
     const BarrierState seen = load();
     const auto& mark = marks_[detail::record_of(dead)];
-    if (mark.owner.load(std::memory_order_acquire) == dead && is_inside(mark, seen))
+    if (is_inside(mark, seen) && mark.owner.load(std::memory_order_relaxed) == dead)
       break_round(seen.round());
   }
 
@@ -169,16 +171,16 @@ class Barrier {
                                                std::memory_order_relaxed);
   }
 
-  // Relaxed: the CAS that arrives releases it.
+  // D1: whoever sees the round sees whose it is. The CAS that arrives releases both.
   void mark(OwnerValue me, std::uint32_t round) {
     auto& mark = marks_[detail::record_of(me)];
     mark.owner.store(me, std::memory_order_relaxed);
-    mark.round.store(std::uint64_t{round} + 1, std::memory_order_relaxed);
+    mark.round.store(std::uint64_t{round} + 1, std::memory_order_release);  // D1
   }
 
   template <class Mark>
   static bool is_inside(const Mark& mark, BarrierState seen) {
-    return mark.round.load(std::memory_order_relaxed) == std::uint64_t{seen.round()} + 1;
+    return mark.round.load(std::memory_order_acquire) == std::uint64_t{seen.round()} + 1;  // D2
   }
 
   void wake_all() {

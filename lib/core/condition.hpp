@@ -9,15 +9,14 @@
 //   wait    turn = waiting       a dead waiter: notifiers pass it by
 //           turn = notified      a dead waiter with a notify: another waiter takes it over when its
 //                                slice ends, or who buries the dead one passes it on
-//   take    mine = notified      two notified by one notify, for the first is dead: one waiter more
-//   over                         than was asked for wakes; never one less
+//   take    its = passing to me  as if its taker were the dead one: another waiter takes it over
+//   over    mine = notified      the same: one waiter more than was asked for may wake, never one less
 //           its = idle           taken over
 //   notify  turn = notified      given; the waiter finds out when its slice ends
 //
 // Memory-order pairs.
 //   C1 -> C2  a notifier's CAS to notified (release) is read by the waiter (acquire). What counts
-//   is
-//             the user's lock; this is for who notifies without it.
+//             is the user's lock; this is for who notifies without it.
 
 #include <atomic>
 #include <cstdint>
@@ -84,7 +83,7 @@ class Condition {
 
   // What burial does with a dead waiter's record: its notify is passed on.
   void sweep(WaiterOf<World>& dead) {
-    if (turn_of(dead.turn.load(std::memory_order_acquire)) == Turn::notified) notify(1);
+    if (is_left_by_the_dead(dead.turn.load(std::memory_order_acquire))) notify(1);
     leave(dead);
   }
 
@@ -135,23 +134,31 @@ class Condition {
     return alive;
   }
 
-  // First this waiter is notified, then the dead one is not: never the other way round.
+  // Whether the turn of a dead waiter says that a notify is still nobody's.
+  bool is_left_by_the_dead(std::uint64_t turn) {
+    if (turn_of(turn) == Turn::notified) return true;
+    return turn_of(turn) == Turn::passing && ticket_of(turn) < waiters_.size() &&
+           !is_alive(waiters_[ticket_of(turn)]);
+  }
+
+  // Makes a notify this waiter's that a dead one was given. The claim comes first and names its
+  // claimant, so that at no step is the notify nobody's.
   bool take_over_from_the_dead(WaiterOf<World>& mine) {
+    const auto me = static_cast<std::uint64_t>(&mine - waiters_.data());
     for (auto& waiter : waiters_) {
-      if (&waiter == &mine || !is_of_this(waiter, Turn::notified)) continue;
+      if (&waiter == &mine || waiter.condition.load(std::memory_order_relaxed) != condition_)
+        continue;
       std::uint64_t its = waiter.turn.load(std::memory_order_acquire);
-      if (turn_of(its) != Turn::notified || is_alive(waiter)) continue;
-      std::uint64_t waiting = mine.turn.load(std::memory_order_relaxed);
-      if (turn_of(waiting) == Turn::notified) return true;
-      std::uint64_t notified = turn_word(ticket_of(waiting), Turn::notified);
-      if (!mine.turn.compare_exchange_strong(waiting, notified, std::memory_order_acq_rel,
-                                             std::memory_order_acquire))
-        return true;  // by a notify of this waiter's own
-      if (waiter.turn.compare_exchange_strong(its, turn_word(ticket_of(its), Turn::idle),
-                                              std::memory_order_acq_rel, std::memory_order_relaxed))
-        return true;
-      // Somebody else has taken it over. Nobody changes a notified turn but its own thread.
-      mine.turn.store(turn_word(ticket_of(notified), Turn::waiting), std::memory_order_release);
+      if (turn_of(its) != Turn::notified && turn_of(its) != Turn::passing) continue;
+      if (is_alive(waiter) || !is_left_by_the_dead(its)) continue;
+      std::uint64_t passing = turn_word(me, Turn::passing);
+      if (!waiter.turn.compare_exchange_strong(its, passing, std::memory_order_acq_rel,
+                                               std::memory_order_relaxed))
+        continue;                  // somebody else was quicker
+      if (!give(mine)) notify(1);  // this waiter has been given one of its own meanwhile
+      waiter.turn.compare_exchange_strong(passing, turn_word(0, Turn::idle),
+                                          std::memory_order_acq_rel, std::memory_order_relaxed);
+      return true;
     }
     return false;
   }

@@ -20,9 +20,9 @@ bool acquire(World& world, SemaphoreWordOf<World>& word, Deadline deadline) {
   const bool acquired = core::wait(world, word.sleepers, deadline, [&](Glance) {
     return detail::take_permit(word) ? Look::done : Look::wait;
   });
-  // A wake may have been spent on this waiter while others sleep.
-  if (!acquired && word.count.load(std::memory_order_relaxed) > 0)
-    core::wake(world, word.sleepers, 1);
+  // One wake may stand for two releases, of which the second found the flag already down; or it
+  // was spent on a waiter that gave up. Where permits are left, it is passed on.
+  pass_on(world, word.sleepers, word.count.load(std::memory_order_relaxed));
   return acquired;
 }
 

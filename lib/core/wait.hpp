@@ -79,6 +79,13 @@ void wake(World& world, typename World::template Atomic<std::uint32_t>& sleepers
   world.wake(sleepers, count);
 }
 
+// Wakes one more sleeper, where there are any, and something is left for it.
+template <class World>
+void pass_on(World& world, typename World::template Atomic<std::uint32_t>& sleepers, int left) {
+  if (left > 0 && (sleepers.load(std::memory_order_relaxed) & detail::kSomebodySleeps) != 0)
+    core::wake(world, sleepers, 1);
+}
+
 // Looks a bounded number of times without sleeping. True: done.
 template <class World, class Looker>
 bool spin(World& world, Looker& look) {

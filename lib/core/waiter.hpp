@@ -16,11 +16,13 @@ namespace shoal::core {
 //   condition   0, or 1 + the index of the condition it waits on, from its ticket until it has the
 //               lock again; its thread's
 //   turn        of that wait: ticket and state
-//                 idle       nobody waits                 its thread's
-//                 waiting    to be notified               notifiers, to notified; its thread, to
-//                 idle notified   a notify is this waiter's    its thread, to idle; where it is
-//                 dead, who
-//                                                         takes the notify over, to idle
+//                 idle      nobody waits                 its thread's
+//                 waiting   to be notified               notifiers, to notified; its thread, to idle
+//                 notified  a notify is this waiter's    its thread, to idle; where it is dead, who
+//                                                        takes the notify over, to passing
+//                 passing   its thread is dead; in the   that other waiter, to idle; where it is
+//                           place of the ticket, which   dead too, who takes the notify over
+//                           other waiter takes over
 //   sleepers    the wait's: lib/core/wait.hpp
 template <class Atomics>
 struct BasicWaiter {
@@ -36,7 +38,7 @@ struct BasicWaiter {
   std::uint64_t reserved[4];  // for operations in flight
 };
 
-enum class Turn : std::uint64_t { idle = 0, waiting = 1, notified = 2 };
+enum class Turn : std::uint64_t { idle = 0, waiting = 1, notified = 2, passing = 3 };
 constexpr std::uint64_t turn_word(std::uint64_t ticket, Turn turn) {
   return ticket << 2 | static_cast<std::uint64_t>(turn);
 }

@@ -5,41 +5,12 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-
 #include "core/lock_model.hpp"
+#include "core/schedules.hpp"
 
 using namespace shoal_test;
 
 namespace {
-
-// All schedules of two participants within these budgets; a random choice for more.
-const Options kExhaustive{.schedules = 3'000'000, .preemptions = 3, .stale_reads = 2};
-
-bool full() { return std::getenv("SHOAL_TEST_FULL") != nullptr; }
-
-Options random_choice(int kills) {
-  Options options;
-  options.mode = Mode::pct;
-  options.schedules = full() ? 200'000 : 20'000;
-  options.kills = kills;
-  options.depth = 4;
-  return options;
-}
-
-Options with_kills(Options options, int kills) {
-  options.kills = kills;
-  return options;
-}
-
-template <class Model>
-Report passes(const char* name, const Options& options, std::uint64_t floor) {
-  const Report report = explore<Model>(name, options);
-  MESSAGE(report);
-  CHECK(report.passed());
-  CHECK(report.schedules >= floor);
-  return report;
-}
 
 // A sleeper that was killed has left its flag behind: that costs one wake, and no more.
 template <Mutant M>
@@ -108,15 +79,6 @@ struct Flag {
   SimAtomic<std::uint32_t> sleepers{};
   SimAtomic<std::uint32_t> set{};
 };
-
-// The name of the test that is to find a mutant, and how it is found.
-template <class Model>
-void catches(const char* name, const Options& options) {
-  const Report report = explore<Model>(name, options);
-  MESSAGE(std::string(name) << ": caught after " << report.schedules << " schedules, "
-                            << report.seconds << " s: " << report.violation);
-  CHECK_FALSE(report.passed());
-}
 
 }  // namespace
 

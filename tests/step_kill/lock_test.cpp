@@ -472,9 +472,16 @@ StepOptions cut_after(std::size_t instructions) {
   return options;
 }
 
+// Long enough to spin, and to sleep twice.
+StepOptions waiting() {
+  StepOptions options = where_changed();
+  options.instructions = 3600;
+  return options;
+}
+
 // As many pairs as there is time for.
 StepOptions pairs(Points points, std::size_t stride, std::size_t stride_in_full) {
-  StepOptions options = cut_after(3000);
+  StepOptions options = cut_after(5000);
   if (points == Points::at_changes) options.points = points;
   options.stride = full_programme() ? stride_in_full : stride;
   return options;
@@ -512,13 +519,12 @@ TEST_CASE("killed while trying for a lock that a live process holds: it keeps it
   kill_everywhere<TryForHeld>("lock.try_lock_for, held",
                               {.instructions = 1000, .points = 40, .states = 2, .strays = true},
                               where_changed());
-  kill_everywhere<LockHeld>("lock.lock, held", {3000, 60, 3}, cut_after(3600));
-  kill_everywhere<LockHeldAndWaitedFor>("lock.lock, held and waited for", {3000, 60, 3},
-                                        cut_after(3600));
+  kill_everywhere<LockHeld>("lock.lock, held", {3000, 60, 3}, waiting());
+  kill_everywhere<LockHeldAndWaitedFor>("lock.lock, held and waited for", {3000, 60, 3}, waiting());
 }
 
 TEST_CASE("killed while finding out that the owner is dead") {
-  kill_everywhere<LockDead>("lock.lock, dead owner", {2500, 60, 8}, cut_after(3000));
+  kill_everywhere<LockDead>("lock.lock, dead owner", {3000, 60, 8}, cut_after(5000));
   kill_everywhere<TryDead>("lock.try_lock, dead owner", {800, 25, 8}, cut_after(1000));
   kill_everywhere<RecoverDead>("lock.recover, dead owner", {1500, 60, 8});
   kill_everywhere<LockDeadInherit>("lock.lock, dead owner, inherit", {1500, 60, 8});
@@ -541,7 +547,7 @@ TEST_CASE("killed while recovering an abandoned lock: it is abandoned again, or 
 TEST_CASE("killed while recovering from one who was killed") {
   kill_repairers<CriticalSection>("lock, section, unlock; then recover", {40, 80, 8},
                                   pairs(Points::every_instruction, 3, 1));
-  kill_repairers<LockDead>("lock.lock, dead owner; then recover", {2500, 80, 8},
+  kill_repairers<LockDead>("lock.lock, dead owner; then recover", {3000, 80, 8},
                            pairs(Points::at_changes, 24, 4));
   kill_repairers<CriticalSectionDeadInherit>("lock, dead owner, inherit; then recover",
                                              {1500, 80, 8}, pairs(Points::at_changes, 24, 4));

@@ -182,7 +182,10 @@ struct Fork : Detach {
 };
 
 struct ForkAndLive : Fork {
+  explicit ForkAndLive(const SharedCounter& count) : lived(count) {}
+  const SharedCounter& lived;
   [[noreturn]] void in_child() override {
+    ++*lived;
     for (int i = 0; i < 10'000 && !leave.is_open(); ++i) std::this_thread::sleep_for(200us);
     ::_exit(0);
   }
@@ -267,6 +270,13 @@ struct BurialByUsed : Burial {
   }
 };
 
+// Its child would inherit the breakpoints, and die of them.
+StepOptions without_breakpoints() {
+  StepOptions options = where_changed();
+  options.breakpoints = false;
+  return options;
+}
+
 StepOptions each_nth(std::size_t stride, std::size_t stride_in_full) {
   StepOptions options = where_changed();
   options.stride = full_programme() ? stride_in_full : stride;
@@ -288,9 +298,12 @@ TEST_CASE("killed while detaching") {
 }
 
 TEST_CASE("killed while forking") {
-  kill_everywhere<Fork>("fork, holding a lock", {1000, 30, 5}, where_changed());
-  kill_everywhere<ForkAndLive>("fork, holding a lock, the child lives", {1000, 30, 5},
-                               where_changed());
+  kill_everywhere<Fork>("fork, holding a lock", {1000, 30, 5}, without_breakpoints());
+  const SharedCounter lived;
+  kill_everywhere("fork, holding a lock, the child lives",
+                  [&lived] { return std::make_unique<ForkAndLive>(lived); }, {1000, 30, 5},
+                  without_breakpoints());
+  CHECK(*lived >= 5);  // else the last test has tested nothing
 }
 
 TEST_CASE("killed while burying the dead") {

@@ -94,7 +94,8 @@ std::uint64_t SegmentView::hash_of_object(std::uint32_t index) const {
     return hash.value();
   }
   const std::byte* memory = tables_->heap() + record.offset;
-  if (record.kind == Kind::lock) return hash.add(hash_of_lock(*lock(record.name))).value();
+  if (record.kind == Kind::lock && record.bytes >= sizeof(LockWord))
+    return hash.add(hash_of_lock(*reinterpret_cast<const LockWord*>(memory))).value();
   if (record.kind != Kind::value || record.bytes < sizeof(ValueWord)) return hash.value();
   const auto& value = *reinterpret_cast<const ValueWord*>(memory);
   hash.add(hash_of_lock(value.lock), hash_of_lock(value.writer), value.version.load());

@@ -177,9 +177,10 @@ void kill_writers(const std::string& type, const Floors& floors, const StepOptio
   }
 }
 
-StepOptions cut_after(std::size_t instructions) {
-  StepOptions options = thorough();
-  options.instructions = instructions;
+// Long enough to spin, and to sleep twice.
+StepOptions waiting() {
+  StepOptions options = where_changed();
+  options.instructions = 3600;
   return options;
 }
 
@@ -219,7 +220,7 @@ TEST_CASE("killed while writing a value under its own lock") {
 }
 
 TEST_CASE("killed while waiting to write a value") {
-  kill_everywhere<StoreWaits<Bytes<100>>>("value.store, waits", {3000, 60, 3}, cut_after(3200));
+  kill_everywhere<StoreWaits<Bytes<100>>>("value.store, waits", {3000, 60, 3}, waiting());
 }
 
 TEST_CASE("killed while writing after one who was killed") {

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// How the tests of the cores use the scheduler.
+
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include "support/scheduler.hpp"
+
+namespace shoal_test {
+
+// All schedules of two participants within these budgets; a random choice for more.
+inline const Options kExhaustive{.schedules = 3'000'000, .preemptions = 3, .stale_reads = 2};
+
+inline bool full() { return std::getenv("SHOAL_TEST_FULL") != nullptr; }
+
+inline Options random_choice(int kills) {
+  Options options;
+  options.mode = Mode::pct;
+  options.schedules = full() ? 200'000 : 20'000;
+  options.kills = kills;
+  options.depth = 4;
+  return options;
+}
+
+inline Options with_kills(Options options, int kills) {
+  options.kills = kills;
+  return options;
+}
+
+template <class Model>
+Report passes(const char* name, const Options& options, std::uint64_t floor) {
+  const Report report = explore<Model>(name, options);
+  MESSAGE(report);
+  CHECK(report.passed());
+  CHECK(report.schedules >= floor);
+  return report;
+}
+
+// The name of the test that is to find a mutant, and how it is found.
+template <class Model>
+void catches(const char* name, const Options& options) {
+  const Report report = explore<Model>(name, options);
+  MESSAGE(std::string(name) << ": caught after " << report.schedules << " schedules, "
+                            << report.seconds << " s: " << report.violation);
+  CHECK_FALSE(report.passed());
+}
+
+}  // namespace shoal_test

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+//
+// The semaphores under every schedule.
+
+#include <doctest/doctest.h>
+
+#include <array>
+
+#include "core/bounded_semaphore.hpp"
+#include "core/schedules.hpp"
+#include "core/semaphore.hpp"
+
+using namespace shoal_test;
+using shoal::detail::kForever;
+using shoal::detail::OwnerValue;
+
+namespace {
+
+OwnerValue process(int participant) {
+  return shoal::detail::owner_value(static_cast<std::uint32_t>(participant), 1);
+}
+
+// One releases two permits, one at a time; two acquire one each, and may be killed meanwhile.
+struct TwoPermits {
+  using World = SimWorld<>;
+  static constexpr int kParticipants = 3;
+
+  void participant(World& world, int number) {
+    if (number == 0) return release_twice(world);
+    if (!shoal::detail::take_permit(word)) shoal::core::acquire(world, word, kForever);
+  }
+  void release_twice(World& world) {
+    const World::Unkillable whole;  // what nobody releases is waited for
+    for (int i = 0; i < 2; ++i)
+      if (shoal::detail::add_permits(word, 1) == shoal::detail::Added::somebody_sleeps)
+        shoal::core::wake(world, word.sleepers, 1);
+  }
+  static OwnerValue owner(int participant) { return process(participant); }
+  std::string check(const Outcome& outcome) const {
+    return outcome.kills > 0 || word.count.load() == 0 ? "" : "permits are left";
+  }
+
+  shoal::detail::BasicSemaphoreWord<World::Atomics> word;
+};
+
+// One permit, which belongs to whoever has it; three want it in turn.
+template <int Participants>
+struct OneSeat {
+  using World = SimWorld<>;
+  using Semaphore = shoal::core::BoundedSemaphore<World>;
+  static constexpr int kParticipants = Participants;
+
+  OneSeat() {
+    word.bound.store(1);
+    word.count.store(1);
+    word.lock.inherits.store(1);
+  }
+  void participant(World& world, int number) {
+    Semaphore semaphore(world, word, held, process(number));
+    if (!semaphore.acquire(kForever)) world.fail("gave up waiting for ever");
+    const int seated = seats.exchange(number + 1);
+    if (seated != 0 && world.alive(process(seated - 1))) world.fail("two in one seat");
+    seats.store(0);
+    if (!semaphore.release(1)) world.fail("does not hold what it acquired");
+  }
+  static OwnerValue owner(int participant) { return process(participant); }
+  std::string invariant() const {
+    return word.count.load() > 1 ? "more permits than there are" : "";
+  }
+
+  shoal::detail::BasicBoundedWord<World::Atomics> word;
+  std::array<Semaphore::Held, kParticipants> held;
+  SimAtomic<int> seats{};
+};
+
+}  // namespace
+
+TEST_SUITE_BEGIN("Semaphore under every schedule");
+
+TEST_CASE("as many acquire as were released, whoever is killed waiting") {
+  passes<TwoPermits>("semaphore.two", kExhaustive, 1'000);
+  Options options = with_kills(kExhaustive, 1);
+  options.preemptions = 2;
+  passes<TwoPermits>("semaphore.two.kill", options, 10'000);
+}
+
+TEST_CASE("a bounded permit comes back from the dead, and is never two") {
+  Options options = kExhaustive;
+  options.preemptions = 2;
+  options.stale_reads = 1;
+  passes<OneSeat<2>>("bounded.two", options, 1'000);
+  options.stale_reads = 0;
+  passes<OneSeat<2>>("bounded.two.kill", with_kills(options, 1), 10'000);
+  passes<OneSeat<3>>("bounded.three.kill", random_choice(2), 20'000);
+}
+
+TEST_SUITE_END();
