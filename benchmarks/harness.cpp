@@ -16,13 +16,12 @@
 namespace bench {
 
 constexpr int kMaxWorkers = 16;
-constexpr unsigned kMostSeconds = 30;
+constexpr unsigned kMostSeconds = 10;
 
 struct Worker::Shared {
   struct alignas(128) Result {
     std::uint64_t operations = 0;
     std::int64_t ns = 0;
-    char error[120] = {};
   };
   explicit Shared(int count) : workers(count) {}
   const int workers;
@@ -30,6 +29,8 @@ struct Worker::Shared {
   alignas(128) std::atomic<bool> stop{false};
   alignas(128) volatile std::uint64_t protected_number = 0;
   Result results[kMaxWorkers];
+  std::atomic<bool> failed{false};
+  char error[120] = {};  // of the first worker that failed
 };
 
 Worker::Worker(Shared& shared, int number) : shared_(shared), stop_(shared.stop), number_(number) {}
@@ -37,11 +38,13 @@ Worker::Worker(Shared& shared, int number) : shared_(shared), stop_(shared.stop)
 // Who waits for long sleeps, so as not to disturb who is being measured.
 void Worker::meet() const {
   const int turn = shared_.met.fetch_add(1) / shared_.workers + 1;
-  for (int looks = 0; shared_.met.load() < turn * shared_.workers; ++looks)
+  for (int looks = 0; shared_.met.load() < turn * shared_.workers; ++looks) {
+    if (shared_.failed.load()) throw std::runtime_error("another worker failed");
     if (looks < 1000)
       ::sched_yield();
     else
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
 }
 
 volatile std::uint64_t& Worker::protected_number() const { return shared_.protected_number; }
@@ -95,8 +98,8 @@ void pin(int worker) {
     pin(number);
     work(Worker(shared, number), place);
   } catch (const std::exception& error) {
-    std::snprintf(shared.results[number].error, sizeof shared.results[number].error, "%s",
-                  error.what());
+    if (!shared.failed.exchange(true))
+      std::snprintf(shared.error, sizeof shared.error, "%s", error.what());
     code = 1;
   }
   ::_exit(code);
@@ -139,7 +142,7 @@ Report in_processes(int workers, const Work& work, std::chrono::milliseconds tim
     int status = 0;
     ::waitpid(processes[static_cast<std::size_t>(i)], &status, 0);
     const Worker::Shared::Result& result = shared.results[i];
-    if (report.broken.empty()) report.broken = ending(status, result.error);
+    if (report.broken.empty()) report.broken = ending(status, shared.error);
     report.operations += result.operations;
     report.least = std::min(report.least, result.operations);
     report.most = std::max(report.most, result.operations);

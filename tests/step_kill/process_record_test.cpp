@@ -298,7 +298,7 @@ TEST_CASE("killed while detaching") {
 }
 
 TEST_CASE("killed while forking") {
-  kill_everywhere<Fork>("fork, holding a lock", {1000, 30, 5}, without_breakpoints());
+  kill_everywhere<Fork>("fork, holding a lock", {1000, 30, 5}, where_changed());
   const SharedCounter lived;
   kill_everywhere("fork, holding a lock, the child lives",
                   [&lived] { return std::make_unique<ForkAndLive>(lived); }, {1000, 30, 5},
