@@ -148,6 +148,7 @@ Report in_processes(int workers, const Work& work, std::chrono::milliseconds tim
     report.most = std::max(report.most, result.operations);
     report.ns = std::max(report.ns, static_cast<double>(result.ns));
   }
+  if (report.broken.empty() && report.operations == 0) report.broken = "did nothing";
   report.protected_number = shared.protected_number;
   return report;
 }

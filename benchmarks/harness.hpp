@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -90,13 +89,13 @@ Report in_processes(int workers, const Work& work, std::chrono::milliseconds tim
 Sample alone(const Work& work);
 
 // Measures one call: how many fill 2 ms is found first, and warms up; then as many are timed again
-// and again, and the median is reported, which an interruption of the process does not change.
+// and again, and the least is reported: whatever else runs on the machine only adds to it.
 // `times(n)` makes n calls.
 template <class Times>
 void report_time_of(const Worker& worker, Times&& times) {
   using Clock = std::chrono::steady_clock;
   constexpr std::chrono::milliseconds kLongEnough(2);
-  std::array<std::chrono::nanoseconds, 11> took{};
+  constexpr int kPortions = 15;
   const auto time_of = [&](std::uint64_t n) -> std::chrono::nanoseconds {
     const auto begin = Clock::now();
     times(n);
@@ -104,9 +103,9 @@ void report_time_of(const Worker& worker, Times&& times) {
   };
   std::uint64_t n = 16;
   while (time_of(n) < kLongEnough) n *= 2;
-  for (std::chrono::nanoseconds& time : took) time = time_of(n);
-  std::nth_element(took.begin(), took.begin() + took.size() / 2, took.end());
-  worker.report(n, took[took.size() / 2]);
+  std::chrono::nanoseconds least = time_of(n);
+  for (int i = 1; i < kPortions; ++i) least = std::min(least, time_of(n));
+  worker.report(n, least);
 }
 
 // Keeps the compiler from leaving out what computes `value`.

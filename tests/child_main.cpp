@@ -99,14 +99,54 @@ int count_locked(const Arguments& arguments) {
   return 0;
 }
 
+// rlock.held SEGMENT: is its "lock" held by the parent, and not to be had or given back here?
+int find_rlock_held(const Arguments& arguments) {
+  const shoal::RLock lock(shoal::Segment(arguments.at(0)), "lock", shoal::Open::existing);
+  if (lock.try_lock() || lock.owner()->pid != ::getppid()) return 2;
+  try {
+    lock.unlock();
+  } catch (const shoal::NotOwner&) {
+    return 0;
+  }
+  return 3;
+}
+
+// semaphore.echo SEGMENT: waits for a permit "there", and releases one "back".
+int echo_permit(const Arguments& arguments) {
+  const shoal::Segment segment(arguments.at(0), shoal::Open::existing);
+  shoal::Semaphore(segment, "there", shoal::Open::existing).acquire();
+  shoal::Semaphore(segment, "back", shoal::Open::existing).release();
+  return 0;
+}
+
+// event.set SEGMENT: sets its "event".
+int set_event(const Arguments& arguments) {
+  shoal::Event(shoal::Segment(arguments.at(0)), "event", shoal::Open::existing).set();
+  return 0;
+}
+
+// barrier.meet SEGMENT: arrives at its "barrier" three times.
+int meet_at_barrier(const Arguments& arguments) {
+  const shoal::Barrier barrier(shoal::Segment(arguments.at(0)), "barrier");
+  for (int round = 0; round < 3; ++round) barrier.arrive_and_wait();
+  return 0;
+}
+
+// array.names SEGMENT: finds James in its "names", and adds Tom.
+int add_name(const Arguments& arguments) {
+  const shoal::Array<shoal::FixedString<15>> names(shoal::Segment(arguments.at(0)), "names");
+  if (names.size() != 4 || names.load(0) != "James") return 2;
+  names.store(1, "Tom");
+  return 0;
+}
+
 const std::map<std::string_view, int (*)(const Arguments&)> kScenarios = {
-    {"lock.count", count_locked},
-    {"lock.leave", leave_locked},
-    {"lock.told", told_of},
-    {"same", same},
-    {"segment.join", join_segment},
-    {"segment.statics", keep_statics},
-    {"segment.visit", visit_segment},
+    {"array.names", add_name},        {"barrier.meet", meet_at_barrier},
+    {"event.set", set_event},         {"lock.count", count_locked},
+    {"lock.leave", leave_locked},     {"lock.told", told_of},
+    {"rlock.held", find_rlock_held},  {"same", same},
+    {"segment.join", join_segment},   {"segment.statics", keep_statics},
+    {"segment.visit", visit_segment}, {"semaphore.echo", echo_permit},
     {"value.add", add_to_value},
 };
 

@@ -113,7 +113,13 @@ void furnish(const TempName& name) {
   const Value<Large> large(segment, "large", Open::create);
 }
 
-enum Verdict { sound = 0, corrupted = 10, other_version = 11, other_error = 12, foreign_error = 13 };
+enum Verdict {
+  sound = 0,
+  corrupted = 10,
+  other_version = 11,
+  other_error = 12,
+  foreign_error = 13
+};
 
 // What opening gives. In a child: a signal is its exit status.
 template <class F>
@@ -198,14 +204,22 @@ void use_all(const TempName& name, bool large_too) {
 
 std::uint64_t any(std::mt19937_64& random) {
   switch (random() % 8) {
-    case 0: return 0;
-    case 1: return ~0ULL;
-    case 2: return random() % 16;
-    case 3: return std::uint64_t{1} << random() % 64;
-    case 4: return (random() % 17) << 32 | (random() % 17);
-    case 5: return random() % 20 | (random() % 4) << 16 | (random() % 4) << 62;  // an owner value
-    case 6: return random() % 8 << 12;
-    default: return random();
+    case 0:
+      return 0;
+    case 1:
+      return ~0ULL;
+    case 2:
+      return random() % 16;
+    case 3:
+      return std::uint64_t{1} << random() % 64;
+    case 4:
+      return (random() % 17) << 32 | (random() % 17);
+    case 5:
+      return random() % 20 | (random() % 4) << 16 | (random() % 4) << 62;  // an owner value
+    case 6:
+      return random() % 8 << 12;
+    default:
+      return random();
   }
 }
 
@@ -301,7 +315,8 @@ TEST_CASE("a file that is cut short or too long is Corrupted, and remove takes i
     furnish(name);
     REQUIRE(::truncate(name.path().c_str(), size) == 0);
     CHECK_THROWS_WITH_AS(Segment(name, small()), Contains(name.str().c_str()), shoal::Corrupted);
-    CHECK_THROWS_WITH_AS(Segment(name, Open::existing), Contains("Segment::remove"), shoal::Corrupted);
+    CHECK_THROWS_WITH_AS(Segment(name, Open::existing), Contains("Segment::remove"),
+                         shoal::Corrupted);
     CHECK(Segment::remove(name));
     CHECK_NOTHROW(Segment(name, Open::create));
   }
@@ -312,7 +327,8 @@ TEST_CASE("a file that is cut short or too long is Corrupted, and remove takes i
 }
 
 TEST_CASE("a file of something else is Corrupted") {
-  for (const std::string& content : {std::string("hello"), std::string(10000, 'x'), std::string(10000, '\0')}) {
+  for (const std::string& content :
+       {std::string("hello"), std::string(10000, 'x'), std::string(10000, '\0')}) {
     const TempName name;
     std::ofstream(name.path()) << content;
     CHECK_THROWS_AS(Segment{name}, shoal::Corrupted);
@@ -321,7 +337,9 @@ TEST_CASE("a file of something else is Corrupted") {
   }
 }
 
-TEST_CASE("a FIFO, a directory, a socket, a link in a segment's place: an error at once, and nothing is followed") {
+TEST_CASE(
+    "a FIFO, a directory, a socket, a link in a segment's place: an error at once, and nothing is "
+    "followed") {
   const TempName name;
   const TempName target;
   const Segment segment(target);
@@ -358,7 +376,9 @@ TEST_CASE("a FIFO, a directory, a socket, a link in a segment's place: an error 
   }
 }
 
-TEST_CASE("each byte of the tables and the objects, flipped before opening: no signal, no hang of a timed call") {
+TEST_CASE(
+    "each byte of the tables and the objects, flipped before opening: no signal, no hang of a "
+    "timed call") {
   const TempName name;
   furnish(name);
   const Bytes bytes(name);
@@ -395,7 +415,8 @@ TEST_CASE("a live record whose range is outside the segment is Corrupted") {
   const auto check = [&](std::uint64_t offset, std::uint64_t size) {
     const auto old_offset = std::exchange(record.offset, offset);
     const auto old_size = std::exchange(record.bytes, size);
-    CHECK(verdict_of([&] { Value<std::int64_t>(Segment(name), "number").fetch_add(1); }) == corrupted);
+    CHECK(verdict_of([&] { Value<std::int64_t>(Segment(name), "number").fetch_add(1); }) ==
+          corrupted);
     record.offset = old_offset;
     record.bytes = old_size;
   };
@@ -431,28 +452,32 @@ TEST_CASE("records that change between check and use: nothing outside the segmen
   std::atomic_ref<std::uint64_t> size(number.bytes);
   std::atomic_ref<std::uint64_t> large_offset(large.offset);
   const Gate over;
-  Child scribbler([&] {
-    std::mt19937_64 random(3);
-    while (!over.is_open()) {
-      const std::uint64_t bad = std::uint64_t{1} << (20 + random() % 43);
-      offset.store(bad);
-      for (std::uint64_t i = random() % 64; i > 0; --i) offset.load();
-      offset.store(good);
-      for (std::uint64_t i = random() % 64; i > 0; --i) offset.load();
-      if (random() % 4 == 0) {
-        size.store(bad);
-        large_offset.store(bad);
-        size.store(good_bytes);
-        large_offset.store(good + 4096);
-      }
-    }
-  }, 60s);
+  Child scribbler(
+      [&] {
+        std::mt19937_64 random(3);
+        while (!over.is_open()) {
+          const std::uint64_t bad = std::uint64_t{1} << (20 + random() % 43);
+          offset.store(bad);
+          for (std::uint64_t i = random() % 64; i > 0; --i) offset.load();
+          offset.store(good);
+          for (std::uint64_t i = random() % 64; i > 0; --i) offset.load();
+          if (random() % 4 == 0) {
+            size.store(bad);
+            large_offset.store(bad);
+            size.store(good_bytes);
+            large_offset.store(good + 4096);
+          }
+        }
+      },
+      60s);
   const auto work = [&](int rounds) {
     const Segment segment(name, small());
     for (int i = 0; i < rounds; ++i) {
       attempt([&] { Value<std::int64_t>(segment, "number").fetch_add(1); });
       attempt([&] { static_cast<void>(segment.used()); });
-      if (i % 4 == 0) attempt([&] { Value<std::array<char, 3000>>(segment, "new", Open::create).get_obj()[0] = 1; });
+      if (i % 4 == 0)
+        attempt(
+            [&] { Value<std::array<char, 3000>>(segment, "new", Open::create).get_obj()[0] = 1; });
       if (i % 4 == 2) attempt([&] { segment.erase("new"); });
     }
   };
@@ -462,7 +487,9 @@ TEST_CASE("records that change between check and use: nothing outside the segmen
   CHECK(scribbler.succeeds());
 }
 
-TEST_CASE("garbage written into a live segment, by another process: errors, time-outs, wrong data, no more") {
+TEST_CASE(
+    "garbage written into a live segment, by another process: errors, time-outs, wrong data, no "
+    "more") {
   const int rounds = full() ? 200 : 12;
   int signals = 0;
   int hangs = 0;
@@ -477,35 +504,51 @@ TEST_CASE("garbage written into a live segment, by another process: errors, time
     const auto seed = static_cast<unsigned>(round) + 1;
     std::vector<std::unique_ptr<Child>> users;
     for (int i = 0; i < 2; ++i)
-      users.push_back(std::make_unique<Child>([&] {
-        while (!over.is_open()) {
-          use_all(name, false);
-          ++*operations;
-        }
-        // A thing that lives through it all, and waits without a limit, may wait until it is mended.
-        mended.wait();
-        use_all(name, true);
-      }, 30s));
-    Child scribbler([&] {
-      std::mt19937_64 random(seed);
-      const auto word = [&](std::size_t at) {
-        return std::atomic_ref(*reinterpret_cast<std::uint64_t*>(&bytes[at / 8 * 8]));
-      };
-      while (*operations < 60) {
-        const std::size_t objects = tables.header().objects_at;
-        const std::size_t heap = tables.header().heap_at;
-        const std::uint64_t garbage = any(random);
-        switch (random() % 6) {
-          case 0: word(format::kMarksAt + random() % sizeof(format::Marks)).store(garbage); break;
-          case 1: word(format::kProcessesAt + random() % (4 * 64)).store(garbage); break;
-          case 2: word(tables.header().opens_at + random() % 64).store(garbage); break;
-          case 3: word(objects + random() % (5 * 256) / 256 * 256 + random() % 48).store(garbage); break;
-          case 4: word(tables.header().threads_at + random() % (3 * 64)).store(garbage); break;
-          default: word(heap + random() % 832).store(garbage); break;
-        }
-        for (std::uint64_t i = random() % 2000; i > 0; --i) static_cast<void>(word(0).load());
-      }
-    }, 30s);
+      users.push_back(std::make_unique<Child>(
+          [&] {
+            while (!over.is_open()) {
+              use_all(name, false);
+              ++*operations;
+            }
+            // A thing that lives through it all, and waits without a limit, may wait until it is mended.
+            mended.wait();
+            use_all(name, true);
+          },
+          30s));
+    Child scribbler(
+        [&] {
+          std::mt19937_64 random(seed);
+          const auto word = [&](std::size_t at) {
+            return std::atomic_ref(*reinterpret_cast<std::uint64_t*>(&bytes[at / 8 * 8]));
+          };
+          while (*operations < 60) {
+            const std::size_t objects = tables.header().objects_at;
+            const std::size_t heap = tables.header().heap_at;
+            const std::uint64_t garbage = any(random);
+            switch (random() % 6) {
+              case 0:
+                word(format::kMarksAt + random() % sizeof(format::Marks)).store(garbage);
+                break;
+              case 1:
+                word(format::kProcessesAt + random() % (4 * 64)).store(garbage);
+                break;
+              case 2:
+                word(tables.header().opens_at + random() % 64).store(garbage);
+                break;
+              case 3:
+                word(objects + random() % (5 * 256) / 256 * 256 + random() % 48).store(garbage);
+                break;
+              case 4:
+                word(tables.header().threads_at + random() % (3 * 64)).store(garbage);
+                break;
+              default:
+                word(heap + random() % 832).store(garbage);
+                break;
+            }
+            for (std::uint64_t i = random() % 2000; i > 0; --i) static_cast<void>(word(0).load());
+          }
+        },
+        30s);
     const bool scribbled = scribbler.succeeds();
     over.open();
     // Mended: no garbage that names the living may keep an untimed call waiting.
@@ -515,18 +558,22 @@ TEST_CASE("garbage written into a live segment, by another process: errors, time
     mended.open();
     for (auto& user : users) {
       const int status = user->exit_status();
-      if (user->timed_out()) ++hangs;
-      else if (status != 0) ++signals;
+      if (user->timed_out())
+        ++hangs;
+      else if (status != 0)
+        ++signals;
       CHECK(status == 0);
     }
     CHECK(scribbled);
   }
   CHECK(hangs == 0);
   CHECK(signals == 0);
-  MESSAGE(rounds << " rounds, seeds 1 to " << rounds << ", " << hangs << " hangs, " << signals << " signals");
+  MESSAGE(rounds << " rounds, seeds 1 to " << rounds << ", " << hangs << " hangs, " << signals
+                 << " signals");
 }
 
-TEST_CASE("an owner's words of garbage: a timed call ends, and the lock can be had once they are zero") {
+TEST_CASE(
+    "an owner's words of garbage: a timed call ends, and the lock can be had once they are zero") {
   const TempName name;
   const Segment segment(name, small());
   const Lock lock(segment, "lock");
@@ -534,7 +581,8 @@ TEST_CASE("an owner's words of garbage: a timed call ends, and the lock can be h
   auto* const words = reinterpret_cast<std::uint64_t*>(&bytes[bytes.tables().header().heap_at]);
   std::mt19937_64 random(11);
   for (int i = 0; i < (full() ? 5000 : 300); ++i) {
-    const std::array<std::uint64_t, 4> garbage = {any(random), any(random), any(random), any(random)};
+    const std::array<std::uint64_t, 4> garbage = {any(random), any(random), any(random),
+                                                  any(random)};
     for (std::size_t w = 0; w < 4; ++w) std::atomic_ref(words[w]).store(garbage[w]);
     CAPTURE(garbage[0]);
     CAPTURE(garbage[1]);

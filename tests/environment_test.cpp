@@ -81,13 +81,16 @@ bool throws(F call, const std::string& text = "") {
 // In a child of its own: /dev/shm is a tmpfs of that size, for it alone.
 template <class F>
 int with_shm_of(const char* size, F body) {
-  Child child([&] {
-    const std::string options = "size=" + std::string(size);
-    if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-        ::mount("tmpfs", "/dev/shm", "tmpfs", 0, options.c_str()) != 0)
-      return kSkipped;
-    return static_cast<int>(body());
-  }, 30s);
+  Child child(
+      [&] {
+        const std::string options = "size=" + std::string(size);
+        if (::unshare(CLONE_NEWNS) != 0 ||
+            ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+            ::mount("tmpfs", "/dev/shm", "tmpfs", 0, options.c_str()) != 0)
+          return kSkipped;
+        return static_cast<int>(body());
+      },
+      30s);
   return child.exit_status();
 }
 
@@ -129,22 +132,27 @@ TEST_CASE("a full /dev/shm: a new segment is NoSpace, says what to do, and leave
     const Filler filler;
     const long files_before = std::distance(std::filesystem::directory_iterator("/dev/shm"), {});
     if (!throws<shoal::NoSpace>([] { Segment segment("s"); }, "/dev/shm is full")) return 1;
-    if (!throws<shoal::NoSpace>([] { Segment segment("s", Open::create); }, "segment 's'")) return 2;
+    if (!throws<shoal::NoSpace>([] { Segment segment("s", Open::create); }, "segment 's'"))
+      return 2;
     if (!throws<shoal::NoSpace>([] { Segment segment("s"); }, "remove segments")) return 3;
-    return std::distance(std::filesystem::directory_iterator("/dev/shm"), {}) == files_before ? 0 : 4;
+    return std::distance(std::filesystem::directory_iterator("/dev/shm"), {}) == files_before ? 0
+                                                                                              : 4;
   });
   if (ran(status, "a tmpfs of its own")) CHECK(status == 0);
 }
 
-TEST_CASE("a full /dev/shm: a new object is NoSpace, nothing changes, and it works once there is room") {
+TEST_CASE(
+    "a full /dev/shm: a new object is NoSpace, nothing changes, and it works once there is room") {
   const int status = with_shm_of("1m", [] {
     const Segment segment("s");
     const Value<int> before(segment, "before", 3);
     {
       const Filler filler;
-      if (!throws<shoal::NoSpace>([&] { Value<Block<50000>> v(segment, "v", Open::create); }, "value 'v'"))
+      if (!throws<shoal::NoSpace>([&] { Value<Block<50000>> v(segment, "v", Open::create); },
+                                  "value 'v'"))
         return 1;
-      if (!throws<shoal::NoSpace>([&] { Value<Block<50000>> v(segment, "v", Open::create); }, "/dev/shm is full"))
+      if (!throws<shoal::NoSpace>([&] { Value<Block<50000>> v(segment, "v", Open::create); },
+                                  "/dev/shm is full"))
         return 2;
       if (segment.objects().size() != 1 || before.load() != 3) return 3;
       before.store(4);
@@ -160,7 +168,8 @@ TEST_CASE("a full /dev/shm: an object larger than what is left gives back what i
     const Segment segment("s");
     const long before = free_pages();
     for (int i = 0; i < 10; ++i)
-      if (!throws<shoal::NoSpace>([&] { Value<Block<2000 * kKiB>> v(segment, "v", Open::create); })) return 1;
+      if (!throws<shoal::NoSpace>([&] { Value<Block<2000 * kKiB>> v(segment, "v", Open::create); }))
+        return 1;
     if (free_pages() < before - 2) return 2;
     if (segment.used() != 0) return 3;
     Value<Block<100 * kKiB>> v(segment, "v", Open::create);
@@ -169,7 +178,8 @@ TEST_CASE("a full /dev/shm: an object larger than what is left gives back what i
   if (ran(status, "a tmpfs of its own")) CHECK(status == 0);
 }
 
-TEST_CASE("a full /dev/shm: what is there goes on: open, read, write, lock, wait, die, recover, erase") {
+TEST_CASE(
+    "a full /dev/shm: what is there goes on: open, read, write, lock, wait, die, recover, erase") {
   const int status = with_shm_of("2m", [] {
     const Segment segment("s");
     const Lock lock(segment, "lock");
@@ -187,9 +197,8 @@ TEST_CASE("a full /dev/shm: what is there goes on: open, read, write, lock, wait
     if (lock.try_lock_for(30ms)) return 1;
     std::vector<std::unique_ptr<Child>> waiters;
     for (int i = 0; i < 8; ++i)
-      waiters.push_back(std::make_unique<Child>([&] {
-        return throws<shoal::OwnerDied>([&] { lock.lock(); });
-      }));
+      waiters.push_back(
+          std::make_unique<Child>([&] { return throws<shoal::OwnerDied>([&] { lock.lock(); }); }));
     for (auto& waiter : waiters) waiter->wait_until_asleep();
     holder.kill();
     for (auto& waiter : waiters)
@@ -203,15 +212,18 @@ TEST_CASE("a full /dev/shm: what is there goes on: open, read, write, lock, wait
   if (ran(status, "a tmpfs of its own")) CHECK(status == 0);
 }
 
-TEST_CASE("a full /dev/shm: as many processes and objects as may be, until NoSpace, and no signal") {
+TEST_CASE(
+    "a full /dev/shm: as many processes and objects as may be, until NoSpace, and no signal") {
   const int status = with_shm_of("160k", [] {
     const Segment segment("s");
     int made = 0;
     try {
       for (;; ++made) {
         const std::string name = "n" + std::to_string(made);
-        if (made % 2 == 0) Value<Block<3000>>(segment, name, Open::create);
-        else Lock(segment, name, Open::create);
+        if (made % 2 == 0)
+          Value<Block<3000>>(segment, name, Open::create);
+        else
+          Lock(segment, name, Open::create);
       }
     } catch (const shoal::NoSpace&) {
     }
@@ -259,8 +271,10 @@ TEST_CASE("no file descriptor left: a typed error that names the segment; afterw
     ::setrlimit(RLIMIT_NOFILE, &none);
     for (int fd = 3; fd < 64; ++fd) ::close(fd);
     if (!throws<shoal::Error>([&] { Segment segment(name); }, name.str())) return 1;
-    if (!throws<shoal::Error>([&] { Segment segment(name, Open::create); }, "Too many open files")) return 2;
-    if (!throws<shoal::Error>([&] { Segment segment = Segment::anonymous(); }, "anonymous")) return 3;
+    if (!throws<shoal::Error>([&] { Segment segment(name, Open::create); }, "Too many open files"))
+      return 2;
+    if (!throws<shoal::Error>([&] { Segment segment = Segment::anonymous(); }, "anonymous"))
+      return 3;
     if (std::filesystem::exists(name.path())) return 4;
     ::setrlimit(RLIMIT_NOFILE, &old);
     const Segment segment(name);
@@ -299,43 +313,48 @@ TEST_CASE("two pid namespaces at once, with equal pids: two processes") {
       if (errno != EINTR) return 98;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   };
-  Child first([&] {
-    return in_namespace([&] {
-      lock.lock();
-      *pids[0] = ::getpid();
-      holding[0].open();
-      holding[1].wait();
-      lock.unlock();
-      for (int i = 0; i < 20000; ++i) {
-        std::scoped_lock held(lock);
-        counter.get_obj() = counter.get_obj() + 1;
-      }
-      lock.lock();
-      return 0;  // and dies
-    });
-  }, 30s);
-  Child second([&] {
-    return in_namespace([&] {
-      *pids[1] = ::getpid();
-      holding[0].wait();
-      const bool right = !lock.try_lock() && lock.owner()->pid == ::getpid();  // another, so called too
-      try {
-        lock.unlock();
-        return 1;
-      } catch (const shoal::NotOwner&) {
-      }
-      holding[1].open();
-      try {
-        for (int i = 0; i < 20000; ++i) {
-          std::scoped_lock held(lock);
-          counter.get_obj() = counter.get_obj() + 1;
-        }
-      } catch (const shoal::OwnerDied&) {
-        return 2;
-      }
-      return right ? 0 : 3;
-    });
-  }, 30s);
+  Child first(
+      [&] {
+        return in_namespace([&] {
+          lock.lock();
+          *pids[0] = ::getpid();
+          holding[0].open();
+          holding[1].wait();
+          lock.unlock();
+          for (int i = 0; i < 20000; ++i) {
+            std::scoped_lock held(lock);
+            counter.get_obj() = counter.get_obj() + 1;
+          }
+          lock.lock();
+          return 0;  // and dies
+        });
+      },
+      30s);
+  Child second(
+      [&] {
+        return in_namespace([&] {
+          *pids[1] = ::getpid();
+          holding[0].wait();
+          const bool right =
+              !lock.try_lock() && lock.owner()->pid == ::getpid();  // another, so called too
+          try {
+            lock.unlock();
+            return 1;
+          } catch (const shoal::NotOwner&) {
+          }
+          holding[1].open();
+          try {
+            for (int i = 0; i < 20000; ++i) {
+              std::scoped_lock held(lock);
+              counter.get_obj() = counter.get_obj() + 1;
+            }
+          } catch (const shoal::OwnerDied&) {
+            return 2;
+          }
+          return right ? 0 : 3;
+        });
+      },
+      30s);
   const int status = first.exit_status();
   if (!ran(status, "a pid namespace")) return;
   CHECK(status == 0);
@@ -362,8 +381,10 @@ TEST_CASE("another user's segment is refused unless the opener's mode grants it;
   Child nobody([&] {
     if (!become(kNobody)) return kSkipped;
     if (!throws<shoal::PermissionDenied>([&] { Segment segment(closed); }, closed.str())) return 1;
-    if (!throws<shoal::PermissionDenied>([&] { Segment segment(closed, Open::existing); }, "mode")) return 2;
-    if (!throws<shoal::PermissionDenied>([&] { Segment segment(open); }, "SegmentOptions::mode")) return 3;
+    if (!throws<shoal::PermissionDenied>([&] { Segment segment(closed, Open::existing); }, "mode"))
+      return 2;
+    if (!throws<shoal::PermissionDenied>([&] { Segment segment(open); }, "SegmentOptions::mode"))
+      return 3;
     if (!throws<shoal::PermissionDenied>([&] { Segment::remove(open); }, open.str())) return 4;
     const Segment segment(open, wide);
     Value<int>(segment, "n").fetch_add(1);

@@ -135,7 +135,8 @@ TEST_CASE("text in a Value: store, load, exchange, compare_exchange, update") {
   CHECK(text.compare_exchange(expected, "Rob"));
   text.update([](FixedString<32>& t) { t = t.str() + "ert"; });
   CHECK(text.load() == "Robert");
-  CHECK_THROWS_AS(text.update([](FixedString<32>& t) { t = std::string(33, 'x'); }), std::length_error);
+  CHECK_THROWS_AS(text.update([](FixedString<32>& t) { t = std::string(33, 'x'); }),
+                  std::length_error);
   CHECK(text.load() == "Robert");
   CHECK(Value<FixedString<32>>(segment, "empty").load().empty());
 }

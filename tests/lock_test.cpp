@@ -146,11 +146,14 @@ bool forbid_membarrier() {
 }
 
 template <class Time>
-concept CanWaitUntil = requires(const Lock& lock, Time time) { lock.try_lock_until(time); };
+concept CanWaitUntil = requires(const Lock& lock, Time time) {
+  lock.try_lock_until(time);
+};
 static_assert(CanWaitUntil<steady_clock::time_point>);
 static_assert(CanWaitUntil<std::chrono::time_point<steady_clock, std::chrono::duration<double>>>);
 static_assert(!CanWaitUntil<std::chrono::system_clock::time_point>, "no wall clock");
-static_assert(std::is_same_v<decltype(std::declval<const Lock&>().recover()), std::unique_lock<const Lock>>);
+static_assert(
+    std::is_same_v<decltype(std::declval<const Lock&>().recover()), std::unique_lock<const Lock>>);
 static_assert(std::is_copy_constructible_v<Lock> && std::is_nothrow_move_constructible_v<Lock>);
 static_assert(std::is_copy_assignable_v<Lock> && std::is_nothrow_move_assignable_v<Lock>);
 static_assert(!std::is_default_constructible_v<Lock>);
@@ -217,7 +220,8 @@ TEST_CASE("try_lock is false where somebody alive holds it, this process include
   shop.lock.unlock();
 }
 
-TEST_CASE("lock() of a lock that this process holds already waits, as a lock that is not recursive") {
+TEST_CASE(
+    "lock() of a lock that this process holds already waits, as a lock that is not recursive") {
   const Shop shop;
   Child child([&] {
     shop.lock.lock();
@@ -336,7 +340,8 @@ TEST_CASE("times that are zero, negative, past or NaN do not wait") {
     CHECK(is(shop.lock.try_lock_for(Seconds(-0.5))));
     CHECK(is(shop.lock.try_lock_for(Seconds(-infinity))));
     CHECK(is(shop.lock.try_lock_for(Seconds(nan))));
-    CHECK(is(shop.lock.try_lock_for(std::chrono::duration<float>(std::numeric_limits<float>::lowest()))));
+    CHECK(is(shop.lock.try_lock_for(
+        std::chrono::duration<float>(std::numeric_limits<float>::lowest()))));
     CHECK(is(shop.lock.try_lock_for(std::chrono::duration<unsigned>(0))));
     CHECK(is(shop.lock.try_lock_until(steady_clock::time_point::min())));
     CHECK(is(shop.lock.try_lock_until(steady_clock::time_point{})));
@@ -391,10 +396,12 @@ TEST_CASE("huge and infinite times wait for ever, and nothing overflows") {
   CHECK(waits([&] { return shop.lock.try_lock_for(Seconds(infinity)); }));
   CHECK(waits([&] { return shop.lock.try_lock_for(Seconds(1e300)); }));
   CHECK(waits([&] { return shop.lock.try_lock_for(std::chrono::duration<float>(1e30F)); }));
-  CHECK(waits([&] { return shop.lock.try_lock_for(std::chrono::duration<std::uint64_t>(UINT64_MAX)); }));
+  CHECK(waits(
+      [&] { return shop.lock.try_lock_for(std::chrono::duration<std::uint64_t>(UINT64_MAX)); }));
   CHECK(waits([&] { return shop.lock.try_lock_until(steady_clock::time_point::max()); }));
   CHECK(waits([&] {
-    return shop.lock.try_lock_until(std::chrono::time_point<steady_clock, Seconds>(Seconds(infinity)));
+    return shop.lock.try_lock_until(
+        std::chrono::time_point<steady_clock, Seconds>(Seconds(infinity)));
   }));
   CHECK(waits([&] {
     return shop.lock.try_lock_until(
@@ -425,10 +432,13 @@ TEST_CASE("a hundred that wait at once all get it") {
   shop.lock.lock();
   Children waiters;
   for (int i = 0; i < 100; ++i)
-    add(waiters, [&] {
-      std::scoped_lock held(shop.lock);
-      count->store(count->load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-    }, 30s);
+    add(
+        waiters,
+        [&] {
+          std::scoped_lock held(shop.lock);
+          count->store(count->load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        },
+        30s);
   for (auto& waiter : waiters) waiter->wait_until_asleep();
   shop.lock.unlock();
   CHECK(all_succeed(waiters));
@@ -508,12 +518,14 @@ TEST_CASE("nobody starves: a waiter gets the lock from one that takes it again a
   const Shop shop;
   const Gate over;
   const SharedCounter turns;
-  Child greedy([&] {
-    while (!over.is_open()) {
-      std::scoped_lock held(shop.lock);
-      ++*turns;
-    }
-  }, 60s);
+  Child greedy(
+      [&] {
+        while (!over.is_open()) {
+          std::scoped_lock held(shop.lock);
+          ++*turns;
+        }
+      },
+      60s);
   while (*turns < 1000) ::sched_yield();
   for (int i = 0; i < 50; ++i) {
     shop.lock.lock();
@@ -527,16 +539,22 @@ TEST_CASE("a waiter that has waited too long and is killed keeps nobody out") {
   const Shop shop;
   const Gate over;
   const SharedCounter turns;
-  Child busy([&] {
-    while (!over.is_open()) {
-      std::scoped_lock held(shop.lock);
-      ++*turns;
-    }
-  }, 60s);
+  Child busy(
+      [&] {
+        while (!over.is_open()) {
+          std::scoped_lock held(shop.lock);
+          ++*turns;
+        }
+      },
+      60s);
   for (int i = 0; i < 30; ++i) {
     shop.lock.lock();
     Children waiters;
-    for (int w = 0; w < 2; ++w) add(waiters, [&] { shop.lock.lock(); return sleep_forever(); });
+    for (int w = 0; w < 2; ++w)
+      add(waiters, [&] {
+        shop.lock.lock();
+        return sleep_forever();
+      });
     for (auto& waiter : waiters) waiter->wait_until_asleep();
     ::usleep(5000);  // past its patience: whichever way, the rest must hold
     for (auto& waiter : waiters) waiter->kill();
@@ -560,8 +578,10 @@ TEST_CASE("lock and unlock make no system call while nobody waits") {
     return 0;
   });
   const int status = child.exit_status();
-  if (status == 7) MESSAGE("skipped 1: no seccomp here");
-  else CHECK(status == 0);
+  if (status == 7)
+    MESSAGE("skipped 1: no seccomp here");
+  else
+    CHECK(status == 0);
 }
 
 TEST_CASE("waiters that were killed cost no system call per unlock") {
@@ -585,8 +605,10 @@ TEST_CASE("waiters that were killed cost no system call per unlock") {
   waiters.clear();
   killed.open();
   const int status = holder.exit_status();
-  if (status == 7) MESSAGE("skipped 1: no seccomp here");
-  else CHECK(status == 0);
+  if (status == 7)
+    MESSAGE("skipped 1: no seccomp here");
+  else
+    CHECK(status == 0);
 }
 
 TEST_CASE("where membarrier is forbidden the lock is slower, and as right") {
@@ -602,20 +624,24 @@ TEST_CASE("where membarrier is forbidden the lock is slower, and as right") {
   };
   // A fresh program: a fork inherits its parent's registration.
   Children children;
-  add(children, [&] { work(20000); }, 60s);
+  add(
+      children, [&] { work(20000); }, 60s);
   for (int i = 0; i < 2; ++i)
-    add(children, [&] {
-      if (!forbid_membarrier()) return false;
-      work(20000);
-      const Lock lock(Segment(name), "lock");
-      if (lock.is_locked() && lock.owner()->pid == ::getpid()) return false;
-      try {
-        lock.unlock();
-        return false;
-      } catch (const shoal::NotOwner&) {
-        return true;
-      }
-    }, 60s);
+    add(
+        children,
+        [&] {
+          if (!forbid_membarrier()) return false;
+          work(20000);
+          const Lock lock(Segment(name), "lock");
+          if (lock.is_locked() && lock.owner()->pid == ::getpid()) return false;
+          try {
+            lock.unlock();
+            return false;
+          } catch (const shoal::NotOwner&) {
+            return true;
+          }
+        },
+        60s);
   CHECK(all_succeed(children));
   CHECK(counter.load() == 60000);
 }
@@ -626,11 +652,17 @@ TEST_CASE("an abandoned lock throws OwnerDied from lock, try_lock and the timed 
   const Shop shop;
   const pid_t dead = die_holding(shop.lock);
   CHECK(tells_of(dead, [&] { return shop.lock.try_lock(); }));
-  CHECK(tells_of(dead, [&] { shop.lock.lock(); return 0; }));
+  CHECK(tells_of(dead, [&] {
+    shop.lock.lock();
+    return 0;
+  }));
   CHECK(tells_of(dead, [&] { return shop.lock.try_lock_for(0s); }));
   CHECK(tells_of(dead, [&] { return shop.lock.try_lock_for(1h); }));
   CHECK(tells_of(dead, [&] { return shop.lock.try_lock_until(steady_clock::now() + 1s); }));
-  CHECK(tells_of(dead, [&] { std::scoped_lock held(shop.lock); return 0; }));
+  CHECK(tells_of(dead, [&] {
+    std::scoped_lock held(shop.lock);
+    return 0;
+  }));
   CHECK(shop.lock.is_locked());
   CHECK_FALSE(shop.lock.inherited());
   Child other([&] { return tells_of(dead, [&] { return shop.lock.try_lock(); }); });
@@ -718,10 +750,16 @@ TEST_CASE("a dead owner is named right after hundreds of new processes have used
       REQUIRE(child.succeeds());
     }
   }
-  CHECK(tells_of(dead, [&] { lock.lock(); return 0; }));
+  CHECK(tells_of(dead, [&] {
+    lock.lock();
+    return 0;
+  }));
   CHECK(lock.owner()->tid == tid);
   CHECK(lock.owner()->process == this_program());
-  CHECK(tells_of(dead_told, [&] { told.lock(); return 0; }));
+  CHECK(tells_of(dead_told, [&] {
+    told.lock();
+    return 0;
+  }));
   const auto held = lock.recover();
   CHECK(lock.inherited());
   CHECK(lock.owner()->pid == ::getpid());
@@ -842,12 +880,16 @@ TEST_CASE("a repair that throws leaves the lock as it was found") {
     CHECK_THROWS_WITH_AS(shop.lock.recover([] { throw std::runtime_error("cannot"); }), "cannot",
                          std::runtime_error);
     CHECK_FALSE(shop.lock.inherited());
-    CHECK(tells_of(dead, [&] { shop.lock.lock(); return 0; }));
+    CHECK(tells_of(dead, [&] {
+      shop.lock.lock();
+      return 0;
+    }));
     CHECK(shop.lock.owner()->pid == dead);
   }
   Child waiter([&] { shop.lock.recover([] {}); });
   CHECK(waiter.succeeds());
-  CHECK_THROWS_AS(shop.lock.recover([] { throw std::runtime_error("cannot"); }), std::runtime_error);
+  CHECK_THROWS_AS(shop.lock.recover([] { throw std::runtime_error("cannot"); }),
+                  std::runtime_error);
   CHECK_FALSE(shop.lock.is_locked());
   CHECK(shop.lock.try_lock());
   shop.lock.unlock();
@@ -871,7 +913,12 @@ TEST_CASE("a repair that throws tells those who wait") {
     return false;
   });
   recovering.wait();
-  Child told([&] { return tells_of(dead, [&] { shop.lock.lock(); return 0; }); });
+  Child told([&] {
+    return tells_of(dead, [&] {
+      shop.lock.lock();
+      return 0;
+    });
+  });
   Child taker([&] {
     const auto held = shop.lock.recover();
     return shop.lock.inherited();
@@ -920,7 +967,10 @@ TEST_CASE("a process that dies while it recovers leaves the lock abandoned again
     recovering.wait();
     CHECK_FALSE(shop.lock.try_lock());
     recoverer.kill();
-    CHECK(tells_of(recoverer.pid(), [&] { shop.lock.lock(); return 0; }));
+    CHECK(tells_of(recoverer.pid(), [&] {
+      shop.lock.lock();
+      return 0;
+    }));
     CHECK(shop.lock.owner()->tid == *tid);
   }
   shop.lock.recover().unlock();
@@ -933,7 +983,12 @@ TEST_CASE("ten who sleep on a dead owner are all told") {
   Holder holder(shop.lock);
   Children sleepers;
   for (int i = 0; i < 10; ++i)
-    add(sleepers, [&] { return tells_of(holder.pid(), [&] { shop.lock.lock(); return 0; }); });
+    add(sleepers, [&] {
+      return tells_of(holder.pid(), [&] {
+        shop.lock.lock();
+        return 0;
+      });
+    });
   for (auto& sleeper : sleepers) sleeper->wait_until_asleep();
   const auto begin = steady_clock::now();
   holder.kill();
@@ -944,13 +999,19 @@ TEST_CASE("ten who sleep on a dead owner are all told") {
   }
 }
 
-TEST_CASE("those who sleep on a dead owner are told, also when others of them are killed as they wake") {
+TEST_CASE(
+    "those who sleep on a dead owner are told, also when others of them are killed as they wake") {
   for (int round = 0; round < 5; ++round) {
     const Shop shop;
     Holder holder(shop.lock);
     Children sleepers;
     for (int i = 0; i < 10; ++i)
-      add(sleepers, [&] { return tells_of(holder.pid(), [&] { shop.lock.lock(); return 0; }); });
+      add(sleepers, [&] {
+        return tells_of(holder.pid(), [&] {
+          shop.lock.lock();
+          return 0;
+        });
+      });
     for (auto& sleeper : sleepers) sleeper->wait_until_asleep();
     holder.kill();
     for (int i = 0; i <= round; ++i) sleepers[static_cast<std::size_t>(i)]->kill();
@@ -993,7 +1054,10 @@ TEST_CASE("ten who sleep on three locks of one dead owner are all told") {
   Children sleepers;
   for (std::size_t i = 0; i < 10; ++i)
     add(sleepers, [&, i] {
-      return tells_of(holder.pid(), [&] { locks[i % 3].lock(); return 0; });
+      return tells_of(holder.pid(), [&] {
+        locks[i % 3].lock();
+        return 0;
+      });
     });
   for (auto& sleeper : sleepers) sleeper->wait_until_asleep();
   holder.kill();
@@ -1001,7 +1065,9 @@ TEST_CASE("ten who sleep on three locks of one dead owner are all told") {
   for (const Lock& lock : locks) CHECK(tells_of(holder.pid(), [&] { return lock.try_lock(); }));
 }
 
-TEST_CASE("five who sleep on a dead owner whose record is somebody else's meanwhile are told of the dead") {
+TEST_CASE(
+    "five who sleep on a dead owner whose record is somebody else's meanwhile are told of the "
+    "dead") {
   for (int round = 0; round < 5; ++round) {
     const TempName name;
     shoal::SegmentOptions options;
@@ -1011,13 +1077,21 @@ TEST_CASE("five who sleep on a dead owner whose record is somebody else's meanwh
     Holder holder(lock);
     Children sleepers;
     for (int i = 0; i < 5; ++i)
-      add(sleepers, [&] { return tells_of(holder.pid(), [&] { lock.lock(); return 0; }); });
+      add(sleepers, [&] {
+        return tells_of(holder.pid(), [&] {
+          lock.lock();
+          return 0;
+        });
+      });
     for (auto& sleeper : sleepers) sleeper->wait_until_asleep();
     holder.kill();
     Child next([&] {
       const Lock other(segment, "other");
       std::scoped_lock held(other);
-      return tells_of(holder.pid(), [&] { lock.lock(); return 0; });
+      return tells_of(holder.pid(), [&] {
+        lock.lock();
+        return 0;
+      });
     });
     CHECK(next.succeeds());
     CHECK(all_succeed(sleepers));
@@ -1028,12 +1102,14 @@ TEST_CASE("a stopped holder is not dead") {
   const Shop shop;
   const Gate go_on;
   const Gate holding;
-  Child holder([&] {
-    shop.lock.lock();
-    holding.open();
-    go_on.wait(30s);
-    shop.lock.unlock();
-  }, 60s);
+  Child holder(
+      [&] {
+        shop.lock.lock();
+        holding.open();
+        go_on.wait(30s);
+        shop.lock.unlock();
+      },
+      60s);
   holding.wait();
   holder.stop();
   CHECK_FALSE(shop.lock.try_lock());
@@ -1074,7 +1150,10 @@ TEST_CASE("exec while holding is death: the program that held it has ended") {
     return false;
   });
   holding.wait();
-  CHECK(tells_of(holder.pid(), [&] { shop.lock.lock(); return 0; }));
+  CHECK(tells_of(holder.pid(), [&] {
+    shop.lock.lock();
+    return 0;
+  }));
   CHECK_FALSE(holder.ends_by(steady_clock::time_point::min()));  // its pid lives
 }
 
@@ -1087,7 +1166,10 @@ TEST_CASE("a holder that exits, by whatever way, has died") {
       if (way == 2) throw std::runtime_error("(thrown on purpose)");
     });
     static_cast<void>(holder.exit_status());
-    CHECK(tells_of(holder.pid(), [&] { shop.lock.lock(); return 0; }));
+    CHECK(tells_of(holder.pid(), [&] {
+      shop.lock.lock();
+      return 0;
+    }));
     shop.lock.recover().unlock();
   }
 }
@@ -1136,9 +1218,7 @@ TEST_CASE("after fork the child holds nothing: its unlock does nothing, a guard 
   Child child([&] {
     if (shop.lock.try_lock()) return 1;
     if (shop.lock.owner()->pid != ::getppid()) return 2;
-    {
-      std::unique_lock guard = std::move(held);
-    }  // unlocks, and nothing happens
+    { std::unique_lock guard = std::move(held); }  // unlocks, and nothing happens
     if (!shop.lock.is_locked()) return 3;
     if (shop.lock.try_lock()) return 4;
     try {
@@ -1155,7 +1235,8 @@ TEST_CASE("after fork the child holds nothing: its unlock does nothing, a guard 
   CHECK_FALSE(shop.lock.is_locked());
 }
 
-TEST_CASE("a guard alive across fork in the child: the child's turn comes when the parent lets go") {
+TEST_CASE(
+    "a guard alive across fork in the child: the child's turn comes when the parent lets go") {
   const Shop shop;
   std::optional<std::unique_lock<const Lock>> held(shop.lock);
   const Gate ready;
@@ -1247,7 +1328,10 @@ TEST_CASE("the holder is forked and dies: its child, alive, keeps nothing held")
   });
   holding.wait();
   holder.kill();
-  CHECK(tells_of(holder.pid(), [&] { shop.lock.lock(); return 0; }));
+  CHECK(tells_of(holder.pid(), [&] {
+    shop.lock.lock();
+    return 0;
+  }));
   ::kill(static_cast<pid_t>(child_pid->load()), SIGKILL);
 }
 
@@ -1276,7 +1360,8 @@ TEST_CASE("a fork whose parent exits at once, and grandchildren, work on") {
   CHECK(*wrong == 0);
 }
 
-TEST_CASE("a forked child's own lock is its own: its death tells, its parent's life does not matter") {
+TEST_CASE(
+    "a forked child's own lock is its own: its death tells, its parent's life does not matter") {
   const Shop shop;
   take_turn(shop.lock);
   for (int i = 0; i < 10; ++i) {
@@ -1301,7 +1386,7 @@ TEST_CASE("freshly started programs exclude each other, at whatever addresses") 
 TEST_CASE("mutual exclusion of processes and threads, some of them killed at random") {
   const TempName name;
   const Segment segment(name);
-  const SharedCounter inside;    // the pid and thread within, by the rules in other memory
+  const SharedCounter inside;  // the pid and thread within, by the rules in other memory
   const SharedCounter turns;
   const SharedCounter wrong;
   const SharedCounter recovered;
@@ -1319,7 +1404,9 @@ TEST_CASE("mutual exclusion of processes and threads, some of them killed at ran
     for (;;) {
       try {
         switch (random() % 3) {
-          case 0: lock.lock(); break;
+          case 0:
+            lock.lock();
+            break;
           case 1:
             if (!lock.try_lock()) continue;
             break;
@@ -1341,7 +1428,9 @@ TEST_CASE("mutual exclusion of processes and threads, some of them killed at ran
     work(seed);
   };
   Children children;
-  for (unsigned i = 0; i < 4; ++i) add(children, [&, i] { process(i * 100); }, 300s);
+  for (unsigned i = 0; i < 4; ++i)
+    add(
+        children, [&, i] { process(i * 100); }, 300s);
   std::mt19937 random(99);
   const int kills = full() ? 5000 : 300;
   for (int kill = 0; kill < kills; ++kill) {

@@ -143,7 +143,9 @@ int status_of(pid_t pid) {
 
 }  // namespace
 
-TEST_CASE("a process has one record in a segment, however many handles, and gives it back with the last") {
+TEST_CASE(
+    "a process has one record in a segment, however many handles, and gives it back with the "
+    "last") {
   const TempName name;
   std::optional<Segment> keep;
   {
@@ -230,12 +232,12 @@ TEST_CASE("a raw clone joins by itself, as a process of its own") {
   const Value<int> value(segment, "n");
   take_turn(lock);
   CHECK(status_of(raw_clone([&] {
-    if (!lock.try_lock()) return 1;
-    if (lock.owner()->pid != ::getpid()) return 2;
-    value.store(7);
-    lock.unlock();
-    return Value<int>(segment, "n").load() == 7 ? 0 : 3;
-  })) == 0);
+          if (!lock.try_lock()) return 1;
+          if (lock.owner()->pid != ::getpid()) return 2;
+          value.store(7);
+          lock.unlock();
+          return Value<int>(segment, "n").load() == 7 ? 0 : 3;
+        })) == 0);
   CHECK(value.load() == 7);
   CHECK(lock.try_lock());
   CHECK(lock.owner()->pid == ::getpid());
@@ -248,17 +250,19 @@ TEST_CASE("the thread of a raw clone is named as itself, not as its parent's") {
   const Lock lock(segment, "lock");
   take_turn(lock);
   CHECK(status_of(raw_clone([&] {
-    lock.lock();
-    return lock.owner()->tid == ::gettid() ? 0 : 1;
-  })) == 0);
+          lock.lock();
+          return lock.owner()->tid == ::gettid() ? 0 : 1;
+        })) == 0);
 }
 
-TEST_CASE("a raw clone does not hold what its parent holds, nor does its death end the parent's hold") {
+TEST_CASE(
+    "a raw clone does not hold what its parent holds, nor does its death end the parent's hold") {
   const TempName name;
   const Segment segment(name);
   const Lock lock(segment, "lock");
   lock.lock();
-  CHECK(status_of(raw_clone([&] { return lock.try_lock() || lock.try_lock_for(150ms) ? 1 : 0; })) == 0);
+  CHECK(status_of(raw_clone([&] { return lock.try_lock() || lock.try_lock_for(150ms) ? 1 : 0; })) ==
+        0);
   CHECK(lock.is_locked());
   Child rival([&] { return !lock.try_lock(); });
   CHECK(rival.succeeds());
@@ -507,7 +511,8 @@ TEST_CASE("a killed process's thread records come back") {
   }
 }
 
-TEST_CASE("the last handle of a segment may go in one thread while another is inside an operation") {
+TEST_CASE(
+    "the last handle of a segment may go in one thread while another is inside an operation") {
   const TempName name;
   for (int round = 0; round < 200; ++round) {
     std::optional<Segment> segment(std::in_place, name);
@@ -550,7 +555,9 @@ TEST_CASE("a thread that waited in a segment may outlive it, and wait in the nex
   CHECK(Onlooker(second).threads() == 0);
 }
 
-TEST_CASE("a fork takes what its parent has open with it, without a gap, though the parent ends at once") {
+TEST_CASE(
+    "a fork takes what its parent has open with it, without a gap, though the parent ends at "
+    "once") {
   using Half = std::array<unsigned char, 300 * 1024>;
   const TempName name;
   SegmentOptions options;
@@ -583,50 +590,54 @@ TEST_CASE("a fork takes what its parent has open with it, without a gap, though 
   }
 }
 
-TEST_CASE("forks from some threads while others open, lock, erase and close: nothing hangs, nothing is lost") {
+TEST_CASE(
+    "forks from some threads while others open, lock, erase and close: nothing hangs, nothing is "
+    "lost") {
   const TempName name;
   const Segment keep(name);
   const int rounds = full() ? 1000 : 60;
-  Child process([&] {
-    std::atomic<bool> over = false;
-    std::atomic<int> wrong = 0;
-    std::vector<std::thread> threads;
-    for (int t = 0; t < 2; ++t)
-      threads.emplace_back([&, t] {
-        while (!over) {
-          const Segment segment(name);
-          const Lock lock(segment, "lock");
-          const Value<int> value(segment, "n" + std::to_string(t));
-          std::scoped_lock held(lock);
-          value.fetch_add(1);
-          segment.erase("n" + std::to_string(t));
-        }
-      });
-    std::vector<std::thread> forkers;
-    for (int t = 0; t < 2; ++t)
-      forkers.emplace_back([&] {
-        for (int i = 0; i < rounds; ++i) {
-          const pid_t child = ::fork();
-          if (child == 0) {
-            ::alarm(20);
-            try {
+  Child process(
+      [&] {
+        std::atomic<bool> over = false;
+        std::atomic<int> wrong = 0;
+        std::vector<std::thread> threads;
+        for (int t = 0; t < 2; ++t)
+          threads.emplace_back([&, t] {
+            while (!over) {
               const Segment segment(name);
               const Lock lock(segment, "lock");
-              for (int turn = 0; turn < 20; ++turn) std::scoped_lock held(lock);
-              ::_exit(0);
-            } catch (const std::exception& error) {
-              std::fprintf(stderr, "forked: %s\n", error.what());
-              ::_exit(1);
+              const Value<int> value(segment, "n" + std::to_string(t));
+              std::scoped_lock held(lock);
+              value.fetch_add(1);
+              segment.erase("n" + std::to_string(t));
             }
-          }
-          if (status_of(child) != 0) ++wrong;
-        }
-      });
-    for (std::thread& thread : forkers) thread.join();
-    over = true;
-    for (std::thread& thread : threads) thread.join();
-    return wrong == 0;
-  }, 100s);
+          });
+        std::vector<std::thread> forkers;
+        for (int t = 0; t < 2; ++t)
+          forkers.emplace_back([&] {
+            for (int i = 0; i < rounds; ++i) {
+              const pid_t child = ::fork();
+              if (child == 0) {
+                ::alarm(20);
+                try {
+                  const Segment segment(name);
+                  const Lock lock(segment, "lock");
+                  for (int turn = 0; turn < 20; ++turn) std::scoped_lock held(lock);
+                  ::_exit(0);
+                } catch (const std::exception& error) {
+                  std::fprintf(stderr, "forked: %s\n", error.what());
+                  ::_exit(1);
+                }
+              }
+              if (status_of(child) != 0) ++wrong;
+            }
+          });
+        for (std::thread& thread : forkers) thread.join();
+        over = true;
+        for (std::thread& thread : threads) thread.join();
+        return wrong == 0;
+      },
+      100s);
   CHECK(process.succeeds());
   Onlooker look(name);
   static_cast<void>(keep.used());

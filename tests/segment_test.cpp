@@ -70,7 +70,8 @@ SegmentOptions with_processes(std::size_t processes) {
 
 template <std::size_t N>
 bool is_zero(const Block<N>& block) {
-  return std::all_of(block.bytes.begin(), block.bytes.end(), [](unsigned char c) { return c == 0; });
+  return std::all_of(block.bytes.begin(), block.bytes.end(),
+                     [](unsigned char c) { return c == 0; });
 }
 template <std::size_t N>
 Block<N> filled(unsigned char with) {
@@ -123,14 +124,16 @@ TEST_CASE("or_create makes a segment where there is none, and finds the one that
 TEST_CASE("create throws AlreadyExists where the segment exists, and says what to do") {
   const TempName name;
   const Segment made(name, Open::create);
-  CHECK_THROWS_WITH_AS(Segment(name, Open::create), Contains("Open::existing"), shoal::AlreadyExists);
+  CHECK_THROWS_WITH_AS(Segment(name, Open::create), Contains("Open::existing"),
+                       shoal::AlreadyExists);
   CHECK_THROWS_WITH_AS(Segment(name, with_open(Open::create)), Contains(name.str().c_str()),
                        shoal::AlreadyExists);
 }
 
 TEST_CASE("existing throws NotFound where there is no segment, and makes none") {
   const TempName name;
-  CHECK_THROWS_WITH_AS(Segment(name, Open::existing), Contains(name.str().c_str()), shoal::NotFound);
+  CHECK_THROWS_WITH_AS(Segment(name, Open::existing), Contains(name.str().c_str()),
+                       shoal::NotFound);
   CHECK_THROWS_WITH_AS(Segment(name, Open::existing), Contains("create it first"), shoal::NotFound);
   CHECK_FALSE(std::filesystem::exists(name.path()));
 }
@@ -138,7 +141,8 @@ TEST_CASE("existing throws NotFound where there is no segment, and makes none") 
 TEST_CASE("an object's open modes: or_create, create, existing") {
   const TempName name;
   const Segment segment(name);
-  CHECK_THROWS_WITH_AS(Lock(segment, "jobs", Open::existing), Contains("lock 'jobs'"), shoal::NotFound);
+  CHECK_THROWS_WITH_AS(Lock(segment, "jobs", Open::existing), Contains("lock 'jobs'"),
+                       shoal::NotFound);
   CHECK_THROWS_AS(Value<int>(segment, "jobs", Open::existing), shoal::NotFound);
   CHECK(segment.objects().empty());
   const Lock made(segment, "jobs", Open::create);
@@ -168,17 +172,34 @@ TEST_CASE("names are 1 to 63 bytes of A-Z a-z 0-9 . _ - and do not begin with a 
   const TempName name;
   const Segment segment(name);
   const std::string longest(63, 'n');
-  const std::vector<std::string> good = {"a",   "Z",     "0",      "_",  "-",    "a.b",   "-.-",
+  const std::vector<std::string> good = {"a",  "Z",       "0",     "_",    "-",     "a.b", "-.-",
                                          "9.", "A_b-c.D", longest, "a..b", "shoal", "CON"};
   for (const std::string& object : good) {
     CAPTURE(object);
     CHECK_NOTHROW(Value<int>(segment, object));
     CHECK(segment.erase(object));
   }
-  const std::vector<std::string> bad = {"",      ".",     "..",    ".a",    "a/b",  "/",
-                                        "a b",   " ",     "a\n",   "a\tb",  "a*",   "a:b",
-                                        "a\\b",  "\xc3\xa9", "a\x7f", "a,b", "a~",   longest + "n",
-                                        std::string(300, 'n'), std::string("a\0b", 3), std::string(1, '\0')};
+  const std::vector<std::string> bad = {"",
+                                        ".",
+                                        "..",
+                                        ".a",
+                                        "a/b",
+                                        "/",
+                                        "a b",
+                                        " ",
+                                        "a\n",
+                                        "a\tb",
+                                        "a*",
+                                        "a:b",
+                                        "a\\b",
+                                        "\xc3\xa9",
+                                        "a\x7f",
+                                        "a,b",
+                                        "a~",
+                                        longest + "n",
+                                        std::string(300, 'n'),
+                                        std::string("a\0b", 3),
+                                        std::string(1, '\0')};
   for (const std::string& text : bad) {
     CAPTURE(text);
     CHECK_THROWS_AS(Segment{text}, shoal::InvalidName);
@@ -600,7 +621,8 @@ TEST_CASE("max_objects is a limit on objects that are there, not on those that e
   }
 }
 
-TEST_CASE("one process more than max_processes gets TooManyParticipants; not so once one has died") {
+TEST_CASE(
+    "one process more than max_processes gets TooManyParticipants; not so once one has died") {
   const TempName name;
   const Segment segment(name, with_processes(3));
   const auto joins = [&] {
@@ -780,8 +802,8 @@ TEST_CASE("another kind, type or size under a name is TypeMismatch, which tells 
   const Lock lock(segment, "lock");
   CHECK_THROWS_WITH_AS(Lock(segment, "n"), Contains("is a value, and was opened as a lock"),
                        shoal::TypeMismatch);
-  CHECK_THROWS_WITH_AS(Value<int>(segment, "lock"), Contains("is a lock, and was opened as a value"),
-                       shoal::TypeMismatch);
+  CHECK_THROWS_WITH_AS(Value<int>(segment, "lock"),
+                       Contains("is a lock, and was opened as a value"), shoal::TypeMismatch);
   CHECK_THROWS_WITH_AS(Value<std::uint64_t>(segment, "n"), Contains("uint64"), shoal::TypeMismatch);
   CHECK_THROWS_WITH_AS(Value<std::int32_t>(segment, "n"), Contains("int64"), shoal::TypeMismatch);
   CHECK_THROWS_AS(Value<double>(segment, "n"), shoal::TypeMismatch);
@@ -835,7 +857,8 @@ TEST_CASE("objects never overlap, and nothing of the capacity is lost, however t
   };
   const auto is_right = [&](const std::string& object, int fill) {
     const auto all = [fill](const auto& block) {
-      return std::all_of(block.bytes.begin(), block.bytes.end(), [&](unsigned char c) { return c == fill; });
+      return std::all_of(block.bytes.begin(), block.bytes.end(),
+                         [&](unsigned char c) { return c == fill; });
     };
     if (fill % 3 == 0) return all(Value<Small>(segment, object, Open::existing).load());
     if (fill % 3 == 1) return all(Value<Middle>(segment, object, Open::existing).load());
@@ -866,7 +889,8 @@ TEST_CASE("objects never overlap, and nothing of the capacity is lost, however t
   CHECK_NOTHROW(Value<Block<240 * kKiB>>(segment, "everything", Open::create));
 }
 
-TEST_CASE("processes that make, open and erase the same names and are killed leave a sound segment") {
+TEST_CASE(
+    "processes that make, open and erase the same names and are killed leave a sound segment") {
   const TempName name;
   SegmentOptions options = with_capacity(256 * kKiB);
   options.max_processes = 8;
@@ -889,7 +913,8 @@ TEST_CASE("processes that make, open and erase the same names and are killed lea
   };
   std::vector<std::unique_ptr<Child>> children;
   for (unsigned i = 0; i < 3; ++i)
-    children.push_back(std::make_unique<Child>([&, i] { return work(i); }, std::chrono::seconds(60)));
+    children.push_back(
+        std::make_unique<Child>([&, i] { return work(i); }, std::chrono::seconds(60)));
   std::mt19937 random(1);
   const int kills = std::getenv("SHOAL_TEST_FULL") != nullptr ? 2000 : 150;
   for (int kill = 0; kill < kills; ++kill) {

@@ -126,7 +126,7 @@ TEST_CASE("a type that says where something is in one process's memory cannot be
   CHECK_FALSE(Shareable<std::variant<std::string_view, int>>);
   CHECK_FALSE(Shareable<std::reference_wrapper<int>>);
   CHECK_FALSE(Shareable<std::initializer_list<int>>);
-  CHECK_FALSE(Shareable<std::array<int * [2], 3>>);
+  CHECK_FALSE(Shareable<std::array<int* [2], 3>>);
   CHECK_FALSE(Shareable<std::array<std::array<std::string_view, 2>, 3>>);
   CHECK(Shareable<std::variant<int, double>>);
 }
@@ -135,8 +135,10 @@ TEST_CASE("types of one layout and different names are different types") {
   const TempName name;
   const Segment segment(name);
   const Value<Tick> value(segment, "tick");
-  CHECK_THROWS_WITH_AS(Value<Tock>(segment, "tick"), doctest::Contains("Tick"), shoal::TypeMismatch);
-  CHECK_THROWS_WITH_AS(Value<Tock>(segment, "tick"), doctest::Contains("Tock"), shoal::TypeMismatch);
+  CHECK_THROWS_WITH_AS(Value<Tock>(segment, "tick"), doctest::Contains("Tick"),
+                       shoal::TypeMismatch);
+  CHECK_THROWS_WITH_AS(Value<Tock>(segment, "tick"), doctest::Contains("Tock"),
+                       shoal::TypeMismatch);
   const Value<Color> color(segment, "color", Color::green);
   CHECK_THROWS_AS(Value<Taste>(segment, "color"), shoal::TypeMismatch);
   CHECK_THROWS_AS(Value<std::uint8_t>(segment, "color"), shoal::TypeMismatch);
@@ -176,11 +178,15 @@ TEST_CASE("a type of the same name, size and width but another alignment is anot
   const TempName name;
   const Segment segment(name);
   const auto make = [&] {
-    struct alignas(8) Local { char bytes[16]; };
+    struct alignas(8) Local {
+      char bytes[16];
+    };
     return Value<Local>(segment, "local");
   };
   const auto open = [&] {
-    struct alignas(16) Local { char bytes[16]; };
+    struct alignas(16) Local {
+      char bytes[16];
+    };
     return Value<Local>(segment, "local");
   };
   const auto made = make();

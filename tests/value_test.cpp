@@ -109,16 +109,22 @@ struct SmallPadded {
 };
 
 template <class T>
-concept HasFetchAdd = requires(const Value<T>& value, T t) { value.fetch_add(t), value.fetch_sub(t); };
+concept HasFetchAdd = requires(const Value<T>& value, T t) {
+  value.fetch_add(t), value.fetch_sub(t);
+};
 template <class T>
-concept HasCompareExchange = requires(const Value<T>& value, T t) { value.compare_exchange(t, t); };
+concept HasCompareExchange = requires(const Value<T>& value, T t) {
+  value.compare_exchange(t, t);
+};
 
-static_assert(HasFetchAdd<int> && HasFetchAdd<unsigned char> && HasFetchAdd<double> && HasFetchAdd<float>);
+static_assert(HasFetchAdd<int> && HasFetchAdd<unsigned char> && HasFetchAdd<double> &&
+              HasFetchAdd<float>);
 static_assert(!HasFetchAdd<bool> && !HasFetchAdd<Padded>);
 static_assert(HasCompareExchange<int> && HasCompareExchange<double> && HasCompareExchange<bool>);
 static_assert(!HasCompareExchange<Padded> && !HasCompareExchange<SmallPadded>,
               "padding is not part of the value");
-static_assert(std::is_nothrow_move_constructible_v<Value<int>> && std::is_copy_assignable_v<Value<int>>);
+static_assert(std::is_nothrow_move_constructible_v<Value<int>> &&
+              std::is_copy_assignable_v<Value<int>>);
 
 }  // namespace
 
@@ -359,7 +365,9 @@ TEST_CASE("update returns what the change returns, by value") {
   const Value<Block<100>> large(segment, "large", filled<Block<100>>(8));
   CHECK(small.update([](int& n) { return std::to_string(n++); }) == "3");
   CHECK(small.load() == 4);
-  CHECK(large.update([](Block<100>& b) { return std::string(1, static_cast<char>('A' + b.bytes[0])); }) == "I");
+  CHECK(large.update([](Block<100>& b) {
+    return std::string(1, static_cast<char>('A' + b.bytes[0]));
+  }) == "I");
   static_assert(std::is_void_v<decltype(small.update([](int& n) { ++n; }))>);
   CHECK(large.update([moved = std::make_unique<int>(5)](Block<100>& b) {
     b.bytes[0] = static_cast<unsigned char>(*moved);
@@ -376,12 +384,14 @@ TEST_CASE("a change that throws changes nothing, and the next one works") {
   CHECK_THROWS_AS(small.update([](int& n) {
     n = 4;
     throw std::runtime_error("no");
-  }), std::runtime_error);
+  }),
+                  std::runtime_error);
   CHECK(small.load() == 3);
   CHECK_THROWS_AS(large.update([](Block<100>& b) {
     b.bytes.fill(9);
     throw std::runtime_error("no");
-  }), std::runtime_error);
+  }),
+                  std::runtime_error);
   CHECK(large.load() == filled<Block<100>>(8));
   Child child([&] {
     large.update([](Block<100>& b) { b.bytes.fill(10); });
@@ -507,8 +517,10 @@ TEST_CASE("a large Value is never torn, by writers, readers, and writers that ar
     std::mt19937 random(seed);
     for (;; ++*writes) {
       const auto c = static_cast<unsigned char>(random());
-      if (random() % 2 == 0) value.store(filled<Large>(c));
-      else value.update([&](Large& b) { b.bytes.fill(c); });
+      if (random() % 2 == 0)
+        value.store(filled<Large>(c));
+      else
+        value.update([&](Large& b) { b.bytes.fill(c); });
     }
   };
   const auto read = [&] {

@@ -160,6 +160,7 @@ struct LockScene : Scene {
 
   std::string find_free() const {
     if (lock.owner()) return "free, and has an owner";
+    if (unlocks()) return "unlocked, though free";
     return "";
   }
 
@@ -175,6 +176,7 @@ struct LockScene : Scene {
   std::string find_dead() const {
     const auto owner = lock.owner();
     if (!owner || owner->pid != at_kill.pid) return named("owner", owner ? owner->pid : 0, at_kill.pid);
+    if (unlocks()) return "unlocked by one who does not hold it";
     if (lock.on_owner_death() == OnOwnerDeath::inherit) {
       lock.lock();
     } else {
@@ -191,6 +193,15 @@ struct LockScene : Scene {
     if (lock.try_lock()) return "held twice, the first time inherited";
     lock.unlock();
     return "";
+  }
+
+  bool unlocks() const {
+    try {
+      lock.unlock();
+    } catch (const shoal::NotOwner&) {
+      return false;
+    }
+    return true;
   }
 
   std::string find_plain() const {
@@ -548,9 +559,9 @@ TEST_CASE("killed while recovering from one who was killed") {
   kill_repairers<CriticalSection>("lock, section, unlock; then recover", {40, 80, 8},
                                   pairs(Points::every_instruction, 3, 1));
   kill_repairers<LockDead>("lock.lock, dead owner; then recover", {3000, 80, 8},
-                           pairs(Points::at_changes, 24, 4));
+                           pairs(Points::at_changes, 48, 4));
   kill_repairers<CriticalSectionDeadInherit>("lock, dead owner, inherit; then recover",
-                                             {1500, 80, 8}, pairs(Points::at_changes, 24, 4));
+                                             {1500, 80, 8}, pairs(Points::at_changes, 48, 4));
 }
 
 TEST_SUITE_END();

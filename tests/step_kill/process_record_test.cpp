@@ -60,6 +60,11 @@ pid_t told_by(const Lock& lock) {
 
 std::string told_of(const Segment& segment, const char* name, pid_t expected) {
   const Lock lock(segment, name, shoal::Open::existing);
+  try {
+    lock.unlock();
+    return std::string(name) + ": unlocked by one who does not hold it";
+  } catch (const shoal::NotOwner&) {
+  }
   if (const pid_t pid = told_by(lock); pid != expected)
     return std::string(name) + ": told of " + std::to_string(pid) + ", not " +
            std::to_string(expected);
@@ -160,6 +165,7 @@ struct DetachHolding : RecordScene {
 // survivor has found that the lock is nobody's: its parent's death must not wait for it.
 struct Fork : Detach {
   SharedCounter victim;
+  SharedCounter spoiled;  // children whose open object has changed
   std::optional<Lock> held;
   void prepare() override {
     Detach::prepare();
@@ -175,8 +181,11 @@ struct Fork : Detach {
     const Segment segment(name, shoal::Open::existing);
     if (const auto wrong = told_of(segment, "other", static_cast<pid_t>(*victim)); !wrong.empty())
       return wrong;
+    static_cast<void>(segment.used());  // buries the parent
+    Value<Bytes<600>>(segment, "new", filled<600>(8));
     leave.open();
     if (const std::string wrong = check_places(segment, kPlaces - 1); !wrong.empty()) return wrong;
+    if (*spoiled != 0) return "what the child had open was given away";
     return check_segment(segment);
   }
 };
@@ -187,6 +196,7 @@ struct ForkAndLive : Fork {
   [[noreturn]] void in_child() override {
     ++*lived;
     for (int i = 0; i < 10'000 && !leave.is_open(); ++i) std::this_thread::sleep_for(200us);
+    if (erased->load() != filled<600>(7)) ++*spoiled;
     ::_exit(0);
   }
 };

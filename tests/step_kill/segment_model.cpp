@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "step_kill/segment_model.hpp"
 
+#include <sched.h>
+
 #include <chrono>
+#include <utility>
 #include <vector>
 
 #include "shoal/lock.hpp"
 #include "shoal/value.hpp"
 #include "support/child.hpp"
 #include "support/gate.hpp"
+#include "support/patience.hpp"
 #include "support/shared.hpp"
 
 namespace shoal_test {
@@ -78,7 +82,7 @@ std::string check_segment(const Segment& segment, int neighbours) {
 }
 
 std::string check_places(const Segment& segment, std::size_t places) {
-  const auto end = std::chrono::steady_clock::now() + 500ms;
+  const auto end = std::chrono::steady_clock::now() + patient(500ms);
   const Lock lock(segment, "places");
   const auto joins = [&](const Gate& leave, const Gate& here) {
     try {

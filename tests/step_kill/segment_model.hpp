@@ -3,10 +3,10 @@
 
 // What a segment must be, whatever its users were killed doing.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <array>
 
 #include "shoal/segment.hpp"
 

@@ -23,6 +23,7 @@
 #include "shoal/segment.hpp"
 #include "shoal/value.hpp"
 #include "step_kill/programme.hpp"
+#include "step_kill/segment_model.hpp"
 #include "step_kill/segment_view.hpp"
 #include "support/gate.hpp"
 #include "support/step_kill.hpp"
@@ -34,9 +35,6 @@ using shoal::Segment;
 using shoal::Value;
 
 namespace {
-
-template <std::size_t N>
-using Bytes = std::array<std::uint8_t, N>;
 
 // The nth of some values, all of whose bytes differ from those of the others.
 template <class T>
@@ -210,7 +208,7 @@ TEST_CASE("killed while writing a value of 100 bytes") {
   kill_writers<Bytes<100>>("100 bytes", {100, 20, 10}, thorough());
 }
 
-TEST_CASE("killed while writing a value of 4096 bytes" * doctest::skip()) {
+TEST_CASE("killed while writing a value of 4096 bytes" * doctest::skip(!full_programme())) {
   kill_writers<Bytes<4096>>("4096 bytes", {1000, 600, 300}, where_changed());
 }
 
