@@ -59,7 +59,7 @@ void print_row(const Result& result, const std::string& name, const std::vector<
     std::printf("  %-22s  BROKEN: %s\n", name.c_str(), broken.c_str());
     return;
   }
-  const bool slow = times(baseline(result)).median >= 10'000;
+  const bool slow = times(baseline(result)).median >= 2'000;
   const Spread time = times(samples);
   const double unit = slow ? 1000 : 1;
   std::printf("  %-22s %8.2f %s %9.2f %9.2f", name.c_str(), time.median / unit, slow ? "us" : "ns",

@@ -2,7 +2,7 @@
 add_library(shoal_warnings INTERFACE)
 target_compile_options(shoal_warnings INTERFACE
   -Wall -Wextra -Wpedantic
-  -Wconversion -Wsign-conversion -Wdouble-promotion
+  -Wconversion -Wno-sign-conversion -Wdouble-promotion
   -Wshadow -Wold-style-cast -Wcast-align -Wcast-qual -Wundef
   -Wnon-virtual-dtor -Woverloaded-virtual -Wextra-semi
   -Wzero-as-null-pointer-constant -Wimplicit-fallthrough -Wformat=2

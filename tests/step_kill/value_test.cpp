@@ -209,7 +209,10 @@ TEST_CASE("killed while writing a value of 100 bytes") {
 }
 
 TEST_CASE("killed while writing a value of 4096 bytes" * doctest::skip(!full_programme())) {
-  kill_writers<Bytes<4096>>("4096 bytes", {1000, 600, 300}, where_changed());
+  kill_everywhere<Store<Bytes<4096>>>("value.store, 4096 bytes", {1000, 600, 300},
+                                      where_changed());
+  kill_everywhere<Update<Bytes<4096>>>("value.update, 4096 bytes", {1000, 600, 300},
+                                       where_changed());
 }
 
 TEST_CASE("killed while writing a value under its own lock") {
