@@ -52,7 +52,7 @@ struct Range {
   std::uint64_t end;
 };
 
-Range range_of(const ObjectRecord& record) { return {record.offset, record.offset + record.bytes}; }
+Range range_of(const Extent& extent) { return {extent.offset, extent.offset + extent.bytes}; }
 
 // The whole pages inside a range of the heap.
 Range pages_inside(const Range& range) {
@@ -67,10 +67,10 @@ void give_pages_back(const Mapping& mapping, const Range& range) {
                            pages.end - pages.begin);
 }
 
-void reclaim(const Mapping& mapping, ObjectRecord& record) {
-  if (mapping.tables().in_heap(record.offset, record.bytes))
-    give_pages_back(mapping, range_of(record));
-  set_state(record, State::free);
+void reclaim(const Mapping& mapping, std::uint32_t index) {
+  if (const auto extent = mapping.tables().extent(index))
+    give_pages_back(mapping, range_of(*extent));
+  set_state(mapping.tables().object(index), State::free);
 }
 
 bool can_be_reclaimed(const Tables& tables, std::uint32_t index) {
@@ -81,15 +81,15 @@ bool can_be_reclaimed(const Tables& tables, std::uint32_t index) {
 
 void reclaim_all(const Mapping& mapping) {
   for (std::uint32_t i = 0; i < mapping.tables().objects(); ++i)
-    if (can_be_reclaimed(mapping.tables(), i)) reclaim(mapping, mapping.tables().object(i));
+    if (can_be_reclaimed(mapping.tables(), i)) reclaim(mapping, i);
 }
 
 // What objects cover, in order.
 std::vector<Range> covered(const Tables& tables) {
   std::vector<Range> ranges;
   for (std::uint32_t i = 0; i < tables.objects(); ++i)
-    if (const ObjectRecord& record = tables.object(i); state(record) != State::free)
-      if (tables.in_heap(record.offset, record.bytes)) ranges.push_back(range_of(record));
+    if (state(tables.object(i)) != State::free)
+      if (const auto extent = tables.extent(i)) ranges.push_back(range_of(*extent));
   std::sort(ranges.begin(), ranges.end(),
             [](const Range& a, const Range& b) { return a.begin < b.begin; });
   return ranges;
@@ -169,10 +169,10 @@ bool take_memory(const Mapping& mapping, const Range& range) {
 
 void describe(ObjectRecord& record, std::string_view name, const Blueprint& blueprint,
               std::uint64_t offset) {
-  record.kind = blueprint.kind;
+  record.kind.store(blueprint.kind, std::memory_order_relaxed);
   record.generation.fetch_add(1, std::memory_order_relaxed);
-  record.offset = offset;
-  record.bytes = blueprint.bytes;
+  record.offset.store(offset, std::memory_order_relaxed);
+  record.bytes.store(blueprint.bytes, std::memory_order_relaxed);
   record.size = blueprint.size;
   record.alignment = static_cast<std::uint32_t>(blueprint.alignment);
   record.type_hash = hash(blueprint.type);
@@ -197,12 +197,12 @@ std::optional<std::uint32_t> find(const Mapping& mapping, std::string_view name)
   return std::nullopt;
 }
 
-void check(const Mapping& mapping, std::uint32_t index, const Blueprint& blueprint) {
+Extent check(const Mapping& mapping, std::uint32_t index, const Blueprint& blueprint) {
   const ObjectRecord& record = mapping.tables().object(index);
-  const std::string_view name = text(record.name);
-  const auto object = [&] { return in_object(mapping.name(), kind_name(record.kind), name); };
-  if (record.kind != blueprint.kind)
-    throw TypeMismatch(object() + ": is a " + std::string(kind_name(record.kind)) +
+  const Kind kind = record.kind.load(std::memory_order_relaxed);
+  const auto object = [&] { return in_object(mapping.name(), kind_name(kind), text(record.name)); };
+  if (kind != blueprint.kind)
+    throw TypeMismatch(object() + ": is a " + std::string(kind_name(kind)) +
                        ", and was opened as a " + std::string(kind_name(blueprint.kind)) +
                        "; use another name, or erase it");
   if (record.type_hash != hash(blueprint.type) || record.size != blueprint.size ||
@@ -211,35 +211,42 @@ void check(const Mapping& mapping, std::uint32_t index, const Blueprint& bluepri
         object() + ": holds " + full_type(text(record.type), record.size, record.alignment) +
         ", and was opened as " + full_type(blueprint.type, blueprint.size, blueprint.alignment) +
         "; use another name, or erase it");
+  const auto extent = mapping.tables().extent(index);
   const bool any_size = blueprint.bytes == kWhateverIsThere;
-  if (!any_size && record.bytes != blueprint.bytes)
-    throw TypeMismatch(object() + ": takes " + std::to_string(record.bytes) +
-                       " bytes, and was opened as one of " + std::to_string(blueprint.bytes) +
-                       ": give it the size it was made with");
-  if ((any_size && record.bytes < blueprint.least_bytes) ||
-      !mapping.tables().in_heap(record.offset, record.bytes) ||
-      record.offset % std::max<std::uint64_t>(blueprint.alignment, kObjectAlignment) != 0)
+  if (!extent || (any_size && extent->bytes < blueprint.least_bytes) ||
+      extent->offset % std::max<std::uint64_t>(blueprint.alignment, kObjectAlignment) != 0)
     throw Corrupted(object() +
                     ": its record has been written over; erase it, or remove the segment");
+  if (!any_size && extent->bytes != blueprint.bytes)
+    throw TypeMismatch(object() + ": takes " + std::to_string(extent->bytes) +
+                       " bytes, and was opened as one of " + std::to_string(blueprint.bytes) +
+                       ": give it the size it was made with");
+  return *extent;
 }
 
-std::uint32_t construct(const Mapping& mapping, std::string_view name, const Blueprint& blueprint) {
+std::uint32_t construct(const Mapping& mapping, std::string_view name, const Blueprint& blueprint,
+                        Extent& extent) {
+  // A mutant of the tests: others see the object before it is built.
+#ifdef SHOAL_MUTANT_VISIBLE_BEFORE_BUILT
+  constexpr State kWhileBuilding = State::live;
+#else
+  constexpr State kWhileBuilding = State::building;
+#endif
   const Tables& tables = mapping.tables();
   const std::string what = in_object(mapping.name(), kind_name(blueprint.kind), name);
   reclaim_all(mapping);
   const Place place = find_place(mapping, blueprint, what);
+  extent = {blueprint.kind, place.offset, blueprint.bytes};
   ObjectRecord& record = tables.object(place.index);
   describe(record, name, blueprint, place.offset);
-  set_state(record, State::building);
-  if (!take_memory(mapping, range_of(record))) {
-    reclaim(mapping, record);
+  set_state(record, kWhileBuilding);
+  if (!take_memory(mapping, range_of(extent))) {
+    reclaim(mapping, place.index);
     throw NoSpace(what + ": needs " + std::to_string(blueprint.bytes) +
                   " bytes: /dev/shm is full; remove segments that nobody needs, or make it larger");
   }
   if (blueprint.init) blueprint.init(tables.heap() + place.offset, blueprint.argument);
-#ifndef SHOAL_MUTANT_VISIBLE_BEFORE_BUILT
   set_state(record, State::live);
-#endif
   return place.index;
 }
 
@@ -247,7 +254,7 @@ bool erase(const Mapping& mapping, std::string_view name) {
   const auto index = find(mapping, name);
   if (!index) return false;
   set_state(mapping.tables().object(*index), State::erased);
-  if (can_be_reclaimed(mapping.tables(), *index)) reclaim(mapping, mapping.tables().object(*index));
+  if (can_be_reclaimed(mapping.tables(), *index)) reclaim(mapping, *index);
   return true;
 }
 
@@ -266,8 +273,8 @@ std::vector<ObjectInfo> list_objects(const Mapping& mapping) {
   std::vector<ObjectInfo> objects;
   for (std::uint32_t i = 0; i < mapping.tables().objects(); ++i)
     if (const ObjectRecord& record = mapping.tables().object(i); state(record) == State::live)
-      objects.push_back({std::string(text(record.name)), std::string(kind_name(record.kind)),
-                         std::string(text(record.type)), static_cast<std::size_t>(record.bytes)});
+      objects.push_back({std::string(text(record.name)), std::string(kind_name(record.kind.load())),
+                         std::string(text(record.type)), record.bytes.load()});
   return objects;
 }
 

@@ -30,10 +30,11 @@ namespace shoal::detail {
 std::optional<std::uint32_t> find(const Mapping& mapping, std::string_view name);
 
 // Throws TypeMismatch where it is not what the blueprint asks for, Corrupted where it cannot be.
-void check(const Mapping& mapping, std::uint32_t index, const Blueprint& blueprint);
+Extent check(const Mapping& mapping, std::uint32_t index, const Blueprint& blueprint);
 
 // Makes an object; its name must be free. Throws NoSpace, and has changed nothing then.
-std::uint32_t construct(const Mapping& mapping, std::string_view name, const Blueprint& blueprint);
+std::uint32_t construct(const Mapping& mapping, std::string_view name, const Blueprint& blueprint,
+                        Extent& extent);
 
 // False where there is none.
 bool erase(const Mapping& mapping, std::string_view name);

@@ -123,10 +123,10 @@ enum class State : std::uint32_t { free = 0, building = 1, live = 2, erased = 3 
 
 struct ObjectRecord {
   std::atomic<std::uint32_t> state;  // State
-  detail::Kind kind;
+  std::atomic<detail::Kind> kind;
   std::atomic<std::uint64_t> generation;  // + 1 each time it is built
-  std::uint64_t offset;                   // from heap_at
-  std::uint64_t bytes;
+  std::atomic<std::uint64_t> offset;      // from heap_at
+  std::atomic<std::uint64_t> bytes;
   std::uint64_t size;       // of T
   std::uint32_t alignment;  // of T
   std::uint32_t type_hash;  // of the whole of a type's name

@@ -134,12 +134,10 @@ void sweep_object(const Tables& tables, const os::File& file, Kind kind, void* m
 void sweep_thread(const Tables& tables, const os::File& file, format::ThreadRecord& thread) {
   const std::uint32_t index = thread.condition.load(std::memory_order_relaxed) - 1;
   if (index >= tables.objects()) return;
-  const format::ObjectRecord& record = tables.object(index);
-  if (record.kind != Kind::condition || !tables.in_heap(record.offset, sizeof(ConditionWord)) ||
-      record.offset % alignof(ConditionWord) != 0)
-    return;
+  const auto extent = tables.extent(index);
+  if (!extent || extent->kind != Kind::condition || extent->bytes < sizeof(ConditionWord)) return;
   Machine machine(tables, file, kNobody);
-  auto& word = *reinterpret_cast<ConditionWord*>(tables.heap() + record.offset);
+  auto& word = *reinterpret_cast<ConditionWord*>(tables.heap() + extent->offset);
   core::Condition<Machine>(machine, word, index, tables.waiters()).sweep(thread);
 }
 

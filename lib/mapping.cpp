@@ -59,8 +59,8 @@ Mapping::Directory::~Directory() { file_.unlock(format::kDirectoryByte); }
 Mapping::Mapping(std::string name, SegmentFile segment)
     : name_(std::move(name)),
       file_(std::move(segment.file)),
-      region_(file_, segment.size()),
-      tables_(segment.header, region_.data()),
+      region_(std::move(segment.region)),
+      tables_(segment.header, region_->data()),
       self_(os::take_wiped_on_fork()) {
   try {
     join(file_);
@@ -101,18 +101,19 @@ void Mapping::rejoin() {
   if (!file_.is_open() || file_.reopen(own))
     throw TooManyParticipants(
         in_segment(name_) +
-        ": this forked process could not join it: too many open files, or too "
-        "many processes in it, when it was forked");
+        ": this forked process could not join it: too many open files, or processes in it, "
+        "or it may no longer open the file");
   join(own);
   file_ = std::move(own);
+  this_tid = os::thread_id();
   for (const auto& [index, entry] : open_) tables_.set_open(index, record_of(self()));
 }
 
-std::shared_ptr<const Object> Mapping::open(std::uint32_t index, const std::string& name,
-                                            Kind kind) {
+std::shared_ptr<const Object> Mapping::open(std::uint32_t index, const std::string& name, Kind kind,
+                                            void* memory) {
   Open& entry = open_[index];
   if (auto object = entry.object.lock()) return object;
-  auto object = std::make_shared<const Object>(shared_from_this(), index, name, kind);
+  auto object = std::make_shared<const Object>(shared_from_this(), index, name, kind, memory);
   tables_.set_open(index, record_of(self()));
   entry = {object, entry.count + 1, kind, object->memory()};
   return object;
@@ -188,12 +189,13 @@ bool Mapping::forget_held_before_fork(const Object& object, int n) {
   return true;
 }
 
-Object::Object(std::shared_ptr<Mapping> mapping, std::uint32_t index, std::string name, Kind kind)
+Object::Object(std::shared_ptr<Mapping> mapping, std::uint32_t index, std::string name, Kind kind,
+               void* memory)
     : mapping_(std::move(mapping)),
       index_(index),
       name_(std::move(name)),
       kind_(kind),
-      memory_(mapping_->tables().heap() + mapping_->tables().object(index).offset) {}
+      memory_(memory) {}
 
 Object::~Object() { mapping_->close(*this); }
 

@@ -61,7 +61,8 @@ class Mapping : public std::enable_shared_from_this<Mapping> {
   };
 
   // Requires the directory lock. The open object of that index; made where there is none yet.
-  std::shared_ptr<const Object> open(std::uint32_t index, const std::string& name, Kind kind);
+  std::shared_ptr<const Object> open(std::uint32_t index, const std::string& name, Kind kind,
+                                     void* memory);
   // An open object goes.
   void close(const Object& object);
 
@@ -92,7 +93,7 @@ class Mapping : public std::enable_shared_from_this<Mapping> {
 
   const std::string name_;
   os::File file_;
-  const os::Region region_;
+  const std::unique_ptr<os::Region> region_;
   const Tables tables_;
   os::WipedOnFork* const self_;
   std::mutex mutex_;
@@ -108,7 +109,8 @@ class Mapping : public std::enable_shared_from_this<Mapping> {
 // An object that this process has open.
 class Object {
  public:
-  Object(std::shared_ptr<Mapping> mapping, std::uint32_t index, std::string name, Kind kind);
+  Object(std::shared_ptr<Mapping> mapping, std::uint32_t index, std::string name, Kind kind,
+         void* memory);
   Object(const Object&) = delete;
   Object& operator=(const Object&) = delete;
   ~Object();

@@ -72,17 +72,16 @@ void remove_from_registry(const Mapping& mapping) {
 }
 
 std::shared_ptr<Mapping> map_segment(const std::string& name, SegmentFile segment) {
-  os::FileStatus status;
-  if (const std::error_code error = segment.file.status(status))
-    throw std::system_error(error, "fstat");
   if (this_tid == 0) this_tid = os::thread_id();
   std::shared_ptr<Mapping> found;  // let go of after the mutex: it may be the last
   const std::scoped_lock held(registry_mutex());
   for (const Registry::Entry& entry : registry().entries) {
-    if (entry.device != status.device || entry.inode != status.inode) continue;
+    if (entry.device != segment.status.device || entry.inode != segment.status.inode) continue;
     found = entry.mapping->weak_from_this().lock();
     if (found) return found;
   }
+  const os::FileStatus status = segment.status;
+  map_segment_file(name, segment);
   auto mapping = std::make_shared<Mapping>(name, std::move(segment));
   registry().entries.push_back({status.device, status.inode, mapping.get()});
   return mapping;

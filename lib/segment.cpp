@@ -109,12 +109,14 @@ OpenedObject open_object(const Segment& segment, std::string_view name, const Bl
   if (!index && blueprint.bytes == kWhateverIsThere)
     throw NotFound(in_object(mapping.name(), kind_name(blueprint.kind), name) +
                    ": there is none, and it cannot be made without its size");
+  Extent extent{};
   if (index)
-    check(mapping, *index, blueprint);
+    extent = check(mapping, *index, blueprint);
   else
-    index = construct(mapping, name, blueprint);
-  object = mapping.open(*index, std::string(name), blueprint.kind);
-  return {object, object->memory(), mapping.tables().object(*index).bytes, &mapping.fast_self()};
+    index = construct(mapping, name, blueprint, extent);
+  object = mapping.open(*index, std::string(name), blueprint.kind,
+                        mapping.tables().heap() + extent.offset);
+  return {object, object->memory(), extent.bytes, &mapping.fast_self()};
 }
 
 }  // namespace detail

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstring>
+#include <memory>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -48,7 +49,7 @@ void check_options(const SegmentOptions& options) {
   };
   check(options.capacity, kLargestCapacity, "capacity");
   check(options.max_objects, format::kMaxRecords, "max_objects");
-  check(options.max_processes, format::kMaxRecords - 1, "max_processes");
+  check(options.max_processes, format::kMaxRecords, "max_processes");
   check(options.max_threads, format::kMaxRecords, "max_threads");
   if (options.mode > 0777) throw std::invalid_argument("shoal: SegmentOptions: mode is above 0777");
 }
@@ -94,6 +95,15 @@ Header fill(const std::string& name, const os::File& file, const SegmentOptions&
   return header;
 }
 
+void map(const std::string& name, SegmentFile& segment) {
+  try {
+    segment.region = std::make_unique<os::Region>(segment.file, segment.size());
+  } catch (const std::system_error& error) {
+    throw NoSpace(in_segment(name) + ": cannot be mapped: " + error.code().message() +
+                  ": this process has no room for " + std::to_string(segment.size()) + " bytes");
+  }
+}
+
 [[noreturn]] void throw_corrupted(const std::string& name, const std::string& what) {
   throw Corrupted(in_segment(name) + ": " + os::path_of(name) + " is not a sound segment: " + what +
                   "; if nobody needs it, Segment::remove(\"" + name + "\") takes it away");
@@ -122,9 +132,18 @@ void check_header(const std::string& name, const Header& header, std::uint64_t s
                           std::to_string(sizeof(void*)) + "); remove it");
   if (header.checksum != checksum(header))
     throw_corrupted(name, "its header has been written over");
+  const auto in_range = [](std::uint64_t value, std::uint64_t most) {
+    return value >= 1 && value <= most;
+  };
   Header expected = header;
   lay_out(expected);
-  if (header.heap_at != expected.heap_at || size != header.heap_at + header.capacity)
+  if (!in_range(header.max_objects, format::kMaxRecords) ||
+      !in_range(header.max_processes, format::kMaxRecords) ||
+      !in_range(header.max_threads, format::kMaxRecords) ||
+      !in_range(header.capacity, kLargestCapacity) ||
+      std::memcmp(&header, &expected, sizeof header) != 0)
+    throw_corrupted(name, "its tables cannot be where it says");
+  if (size != header.heap_at + header.capacity)
     throw_corrupted(name, "its file has " + std::to_string(size) + " bytes, not " +
                               std::to_string(header.heap_at + header.capacity));
 }
@@ -141,7 +160,7 @@ bool open_existing(const std::string& name, const SegmentOptions& options, Segme
     throw_corrupted(name, "not a regular file");
   if (error) throw_failed(name, "cannot be opened", error);
 
-  os::FileStatus status;
+  os::FileStatus& status = segment.status;
   if (const std::error_code failed = segment.file.status(status))
     throw_failed(name, "cannot be examined", failed);
   if (!status.linked) return false;  // removed since
@@ -157,13 +176,21 @@ bool create(const std::string& name, const SegmentOptions& options, SegmentFile&
   if (const std::error_code error = os::File::create(options.mode, segment.file))
     throw_failed(name, "cannot be created in /dev/shm", error);
   segment.header = fill(name, segment.file, options);
+  if (const std::error_code error = segment.file.status(segment.status))
+    throw_failed(name, "cannot be examined", error);
+  map(name, segment);  // before it has a name: what fails leaves no file
   const std::error_code error = segment.file.publish(name);
   if (error && error != std::errc::file_exists)
     throw_failed(name, "cannot be given its name", error);
+  if (error) segment.region.reset();
   return !error;
 }
 
 }  // namespace
+
+void map_segment_file(const std::string& name, SegmentFile& segment) {
+  if (!segment.region) map(name, segment);
+}
 
 SegmentFile open_segment_file(const std::string& name, const SegmentOptions& options) {
   check_options(options);
@@ -188,6 +215,8 @@ SegmentFile create_anonymous_segment_file(const SegmentOptions& options) {
   if (const std::error_code error = os::File::create_anonymous(segment.file))
     throw_failed("", "cannot be created", error);
   segment.header = fill("", segment.file, options);
+  if (const std::error_code error = segment.file.status(segment.status))
+    throw_failed("", "cannot be examined", error);
   return segment;
 }
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "format.hpp"
 #include "os/file.hpp"
+#include "os/region.hpp"
 #include "shoal/segment.hpp"
 
 namespace shoal::detail {
@@ -12,7 +14,9 @@ namespace shoal::detail {
 // A segment's file, open and checked, and the private copy of its header.
 struct SegmentFile {
   os::File file;
-  format::Header header;
+  format::Header header{};
+  os::FileStatus status;
+  std::unique_ptr<os::Region> region;  // of a new one; see map_segment_file()
   [[nodiscard]] std::uint64_t size() const { return header.heap_at + header.capacity; }
 };
 
@@ -21,5 +25,8 @@ struct SegmentFile {
 // Throws as the constructor of Segment.
 SegmentFile open_segment_file(const std::string& name, const SegmentOptions& options);
 SegmentFile create_anonymous_segment_file(const SegmentOptions& options);
+
+// Maps it, unless it is. Throws NoSpace.
+void map_segment_file(const std::string& name, SegmentFile& segment);
 
 }  // namespace shoal::detail

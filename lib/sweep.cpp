@@ -3,7 +3,6 @@
 
 #include "format.hpp"
 #include "kinds.hpp"
-#include "shoal/detail/lock_word.hpp"
 
 namespace shoal::detail {
 namespace {
@@ -14,10 +13,9 @@ void sweep_record(const Tables& tables, const os::File& file, std::uint32_t inde
   const format::ObjectRecord& record = tables.object(index);
   const auto state = static_cast<format::State>(record.state.load(std::memory_order_acquire));
   if (state != format::State::live && state != format::State::erased) return;
-  if (record.bytes < least_bytes(record.kind, tables.header().max_processes) ||
-      !tables.in_heap(record.offset, record.bytes) || record.offset % alignof(LockWord) != 0)
-    return;
-  sweep_object(tables, file, record.kind, tables.heap() + record.offset, dead);
+  const auto extent = tables.extent(index);
+  if (!extent || extent->bytes < least_bytes(extent->kind, tables.header().max_processes)) return;
+  sweep_object(tables, file, extent->kind, tables.heap() + extent->offset, dead);
 }
 
 void sweep_threads(const Tables& tables, const os::File& file, OwnerValue dead) {

@@ -4,11 +4,19 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "format.hpp"
 
 namespace shoal::detail {
+
+// What an object record says of its memory: read once, and checked.
+struct Extent {
+  Kind kind;
+  std::uint64_t offset;  // from heap_at; a multiple of 64
+  std::uint64_t bytes;
+};
 
 // The tables of a mapped segment, by the private copy of its header: nothing that stands in shared
 // memory can lead outside of them.
@@ -81,9 +89,17 @@ class Tables {
   }
 
   [[nodiscard]] std::byte* heap() const { return base_ + header_.heap_at; }
-  // Whether a range that was read in shared memory is inside the heap.
   [[nodiscard]] bool in_heap(std::uint64_t offset, std::uint64_t bytes) const {
     return offset <= header_.capacity && bytes <= header_.capacity - offset;
+  }
+  // Nothing where the record has been scribbled over.
+  [[nodiscard]] std::optional<Extent> extent(std::uint32_t index) const {
+    const format::ObjectRecord& record = object(index);
+    const Extent extent{record.kind.load(std::memory_order_relaxed),
+                        record.offset.load(std::memory_order_relaxed),
+                        record.bytes.load(std::memory_order_relaxed)};
+    if (!in_heap(extent.offset, extent.bytes) || extent.offset % 64 != 0) return std::nullopt;
+    return extent;
   }
 
  private:

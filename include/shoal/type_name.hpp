@@ -14,7 +14,8 @@ template <class T>
 constexpr std::string_view compiler_name() {
   constexpr std::string_view signature = __PRETTY_FUNCTION__;
   constexpr std::size_t begin = signature.find("T = ") + 4;
-  constexpr std::size_t end = signature.find_first_of(";]", begin);
+  constexpr std::size_t others = signature.rfind("; std::string_view = ");  // g++ tells that too
+  constexpr std::size_t end = others != std::string_view::npos ? others : signature.rfind(']');
   return signature.substr(begin, end - begin);
 }
 

@@ -11,6 +11,7 @@
 // be as they were before.
 
 #include <doctest/doctest.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -190,6 +191,7 @@ struct LockScene : Scene {
       lock.recover().release();
     }
     if (!lock.inherited()) return "not inherited";
+    section.pass(lock);
     if (lock.try_lock()) return "held twice, the first time inherited";
     lock.unlock();
     return "";
@@ -364,6 +366,12 @@ struct LockHeldAndWaitedFor : Crowd {
 
 struct AwaitedScene : Crowd {
   std::vector<std::function<bool()>> partners() override { return {visitor()}; }
+  void approach() override { wait_for_sleeper("lock"); }
+  // Asleep it may be elsewhere, on its way to the lock.
+  void wait_for_sleeper(const char* of) const {
+    const SegmentView view(name.path());
+    while ((view.lock(of)->sleepers & shoal::detail::kSomebodySleeps) == 0) ::sched_yield();
+  }
   std::string survive(const Fate& fate) override {
     const bool abandoned_now = at_kill.pid != 0;
     std::string wrong = Crowd::survive(fate);
@@ -380,15 +388,13 @@ struct UnlockAwaited : AwaitedScene {
 };
 
 struct UnlockAwaitedInherit : UnlockAwaited {
-  UnlockAwaitedInherit() : policy_(segment, "inherit", OnOwnerDeath::inherit) { lock = policy_; }
+  UnlockAwaitedInherit() { lock = Lock(segment, "inherit", OnOwnerDeath::inherit); }
+  void approach() override { wait_for_sleeper("inherit"); }
   std::uint64_t state() override {
     const SegmentView view(name.path());
     at_kill = view.holding("inherit");
     return view.hash();
   }
-
- private:
-  Lock policy_;
 };
 
 struct UnlockAwaitedByThree : UnlockAwaited {

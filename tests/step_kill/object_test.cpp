@@ -23,6 +23,7 @@
 #include "step_kill/segment_model.hpp"
 #include "step_kill/segment_view.hpp"
 #include "support/gate.hpp"
+#include "support/shared.hpp"
 #include "support/step_kill.hpp"
 #include "support/temp_name.hpp"
 
@@ -80,6 +81,7 @@ struct ObjectScene : Scene {
   TempName name;
   Segment segment{name, small_segment()};
   std::optional<typename Kind::Handle> mine;
+  SharedCounter repairs;  // begun
 
   explicit ObjectScene(Ground ground) {
     make_neighbour(segment, 0);
@@ -90,7 +92,10 @@ struct ObjectScene : Scene {
   }
 
   std::uint64_t state() override { return SegmentView(name.path()).hash(); }
-  void repair() override { mine.emplace(Kind::make(segment)); }
+  void repair() override {
+    ++*repairs;
+    mine.emplace(Kind::make(segment));
+  }
 
   bool exists() const {
     const auto objects = segment.objects();
@@ -137,6 +142,7 @@ template <class Kind>
 struct Erase : Existing<Kind> {
   void operate() override { this->segment.erase("object"); }
   std::string look(const Fate& fate, bool found) override {
+    if (*this->repairs != 0) return fate.repaired && !found ? "made, and not there" : "";
     return fate.completed && found ? "erased, and still there" : "";
   }
 };

@@ -24,7 +24,7 @@ using BitsOf = std::conditional_t<
 template <class T>
 T from_bits(BitsOf<T> bits) {
   union Room {
-    Room() {}
+    Room() {}  // NOLINT: a T need not be default-constructible
     T value;
   } room;
   std::memcpy(static_cast<void*>(&room.value), &bits, sizeof(T));
