@@ -105,6 +105,7 @@ void Mapping::rejoin() {
         "or it may no longer open the file");
   join(own);
   file_ = std::move(own);
+  static_cast<void>(region_->remap(file_));  // lets go of the parent's, as after_fork_in_child()
   this_tid = os::thread_id();
   for (const auto& [index, entry] : open_) tables_.set_open(index, record_of(self()));
 }
@@ -173,8 +174,10 @@ void Mapping::after_fork_in_parent() {
 }
 
 void Mapping::after_fork_in_child() {
-  file_ = std::move(child_file_);  // closes the parent's, which would keep it alive
+  // What the parent's descriptor and mapping refer to would keep it alive as long as this child.
+  file_ = std::move(child_file_);
   child_file_.close();
+  if (file_.is_open() && !region_->remap(file_)) child_self_ = kNobody;
   held_before_fork_ = std::move(child_held_);
   set_self(child_self_);
   if (child_self_ != kNobody) introduce(tables_, child_self_);

@@ -61,12 +61,14 @@ TEST_CASE("a set that is cleared at once wakes all who waited, each time") {
   const Segment segment = Segment::anonymous();
   const Event event(segment, "e");
   const shoal::Value<int> seen(segment, "seen");
+  const shoal::Value<int> cleared(segment, "cleared");
   const int pulses = std::getenv("SHOAL_TEST_FULL") ? 10'000 : 500;
   Child waiter(
       [&] {
         for (int i = 0; i < pulses; ++i) {
           event.wait();
           seen.fetch_add(1);
+          while (cleared.load() <= i) ::sched_yield();  // else it may still be set
         }
       },
       60s);
@@ -74,6 +76,7 @@ TEST_CASE("a set that is cleared at once wakes all who waited, each time") {
     await_waiting(event, 1);
     event.set();
     event.clear();
+    cleared.store(i + 1);
     const auto end = std::chrono::steady_clock::now() + patient(10s);
     while (seen.load() != i + 1 && std::chrono::steady_clock::now() < end) ::sched_yield();
     REQUIRE(seen.load() == i + 1);

@@ -119,8 +119,16 @@ bool tells_of(pid_t dead, F call) {
 
 std::string this_program() { return std::string(program_invocation_short_name).substr(0, 15); }
 
+// A sanitizer's own needs are not the lock's.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
 // From here on, any system call but the end of the process is its death, by SIGSYS.
 bool forbid_system_calls() {
+  if (kSanitized) return false;
   sock_filter filter[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 0, 1),
@@ -579,7 +587,7 @@ TEST_CASE("lock and unlock make no system call while nobody waits") {
   });
   const int status = child.exit_status();
   if (status == 7)
-    MESSAGE("skipped 1: no seccomp here");
+    MESSAGE("skipped 1: a sanitizer, or no seccomp here");
   else
     CHECK(status == 0);
 }
@@ -606,7 +614,7 @@ TEST_CASE("waiters that were killed cost no system call per unlock") {
   killed.open();
   const int status = holder.exit_status();
   if (status == 7)
-    MESSAGE("skipped 1: no seccomp here");
+    MESSAGE("skipped 1: a sanitizer, or no seccomp here");
   else
     CHECK(status == 0);
 }

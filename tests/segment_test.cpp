@@ -636,6 +636,14 @@ TEST_CASE(
     });
     return child.exit_status();
   };
+  // A program that is started by a fork has that fork's record until the forking side lets go of
+  // it, which may be a moment after the program runs.
+  const auto starts = [&] {
+    int status = 3;
+    for (int i = 0; i < 20 && status == 3; ++i)
+      status = ExecChild("segment.join", name.str()).exit_status();
+    return status == 0;
+  };
   std::vector<std::unique_ptr<Child>> members;
   const auto add = [&] {
     const Gate inside;
@@ -652,8 +660,7 @@ TEST_CASE(
     ExecChild stranger("segment.join", name.str());
     CHECK(stranger.exit_status() == 3);
     members.pop_back();
-    ExecChild lucky("segment.join", name.str());
-    CHECK(lucky.exit_status() == 0);
+    CHECK(starts());
     add();
   }
   members.clear();
@@ -935,6 +942,10 @@ TEST_CASE(
 }
 
 TEST_CASE("where the address space is full, the error names the segment, and no file is left") {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  MESSAGE("skipped 1: a sanitizer needs it all");
+  return;
+#endif
   const TempName name;
   Child child([&] {
     const rlimit limit{512UL * kMiB, 512UL * kMiB};

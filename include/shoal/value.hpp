@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <string_view>
@@ -96,6 +97,9 @@ class Value {
   static constexpr detail::ValueShape kShape{sizeof(T), alignof(T)};
   static constexpr bool kIsSmall = detail::is_small(sizeof(T));
   using Bits = detail::BitsOf<T>;
+  // The x87's long double has 10 bytes of value, and padding.
+  static constexpr std::size_t kValueBytes =
+      std::floating_point<T> && std::numeric_limits<T>::digits == 64 ? 10 : sizeof(T);
 
   explicit Value(detail::OpenedObject opened)
       : word_(static_cast<detail::ValueWord*>(opened.memory)),
@@ -135,7 +139,7 @@ bool Value<T>::compare_exchange(T& expected, T desired)
     return exchanged;
   } else {
     return locked([&](T& value) {
-      const bool same = std::memcmp(&value, &expected, sizeof(T)) == 0;
+      const bool same = std::memcmp(&value, &expected, kValueBytes) == 0;
       (same ? value : expected) = same ? desired : value;
       return same;
     });
@@ -195,11 +199,12 @@ template <Shareable T>
 template <class F>
 auto Value<T>::locked(F&& change) const {
   const std::scoped_lock held(writer_);
-  const std::uint64_t version =
-      word_->version.load(std::memory_order_relaxed);  // only ours to change
+  const std::uint64_t version = word_->version.load(std::memory_order_relaxed);  // ours to change
   detail::Bytes<sizeof(T), alignof(T)> bytes;
   bytes.copy_from_shared(copy(version));
   const auto publish = [&] {
+    // A change that forks: its child holds nothing, and has changed a copy of its own.
+    if (!writer_.handle_.is_held()) return;
     bytes.copy_to_shared(copy(version + 1));
     word_->version.store(version + 1, std::memory_order_release);  // V1
   };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "os/region.hpp"
 
+#include <sys/mman.h>
+
 #include <boost/interprocess/exceptions.hpp>
 #include <boost/interprocess/mapped_region.hpp>
 #include <system_error>
@@ -30,5 +32,10 @@ Region::Region(const File& file, std::size_t size) try
 }
 
 Region::~Region() = default;
+
+bool Region::remap(const File& file) {
+  return ::mmap(data_, region_->get_size(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+                file.descriptor(), 0) != MAP_FAILED;
+}
 
 }  // namespace shoal::os

@@ -23,6 +23,11 @@ class Region {
 
   [[nodiscard]] std::byte* data() const { return data_; }
 
+  // Maps the same file through another description, at the same place. A mapping keeps the
+  // description it was made of, and that keeps its locks: the child of a fork must let go of both.
+  // False where there is no room.
+  [[nodiscard]] bool remap(const File& file);
+
  private:
   std::unique_ptr<boost::interprocess::mapped_region> region_;
   std::byte* data_;

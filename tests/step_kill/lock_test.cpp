@@ -563,7 +563,7 @@ TEST_CASE("killed while recovering an abandoned lock: it is abandoned again, or 
 
 TEST_CASE("killed while recovering from one who was killed") {
   kill_repairers<CriticalSection>("lock, section, unlock; then recover", {40, 80, 8},
-                                  pairs(Points::every_instruction, 3, 1));
+                                  pairs(Points::every_instruction, 3, 10));
   kill_repairers<LockDead>("lock.lock, dead owner; then recover", {3000, 80, 8},
                            pairs(Points::at_changes, 48, 4));
   kill_repairers<CriticalSectionDeadInherit>("lock, dead owner, inherit; then recover",
