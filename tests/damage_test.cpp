@@ -413,10 +413,9 @@ TEST_CASE("a live record whose range is outside the segment is Corrupted") {
   const Bytes bytes(name);
   format::ObjectRecord& record = bytes.object("number");
   const auto verdict = [&](std::uint64_t offset, std::uint64_t size) {
-    const auto old_offset = record.offset.exchange( offset);
-    const auto old_size = record.bytes.exchange( size);
-    const int got =
-        verdict_of([&] { Value<std::int64_t>(Segment(name), "number").fetch_add(1); });
+    const auto old_offset = record.offset.exchange(offset);
+    const auto old_size = record.bytes.exchange(size);
+    const int got = verdict_of([&] { Value<std::int64_t>(Segment(name), "number").fetch_add(1); });
     record.offset = old_offset;
     record.bytes = old_size;
     return got;

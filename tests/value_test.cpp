@@ -309,13 +309,16 @@ TEST_CASE("compare_exchange of floating values is bitwise: zeros differ, a NaN e
 TEST_CASE("compare_exchange of long double compares the value, not the bytes behind it") {
   const TempName name;
   const Segment segment(name);
-  const Value<long double> value(segment, "n", 1.5L);
-  alignas(long double) unsigned char room[sizeof(long double)];
-  std::memset(room, 0xa5, sizeof room);
-  auto* const expected = ::new (static_cast<void*>(room)) long double;
-  std::memset(room, 0xa5, sizeof room);
-  *expected = 1.5L;  // ten bytes of sixteen
-  CHECK(value.compare_exchange(*expected, 2.5L));
+  const Value<long double> value(segment, "n");
+  // Ten bytes of sixteen are the value.
+  const auto make = [](long double& n, int padding) {
+    std::memset(static_cast<void*>(&n), padding, sizeof n);
+    n = 1.5L;
+  };
+  value.update([&](long double& n) { make(n, 0x11); });
+  long double expected = 0;
+  make(expected, 0xa5);
+  CHECK(value.compare_exchange(expected, 2.5L));
   CHECK(value.load() == 2.5L);
 }
 
