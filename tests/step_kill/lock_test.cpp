@@ -10,6 +10,8 @@
 // Where the operation had returned, the words must name who it says; where it had not, they may also
 // be as they were before.
 
+#include "shoal/lock.hpp"
+
 #include <doctest/doctest.h>
 #include <sched.h>
 #include <unistd.h>
@@ -24,7 +26,6 @@
 #include <thread>
 #include <vector>
 
-#include "shoal/lock.hpp"
 #include "shoal/segment.hpp"
 #include "step_kill/programme.hpp"
 #include "step_kill/segment_view.hpp"
@@ -141,9 +142,9 @@ struct LockScene : Scene {
 
   std::string survive(const Fate& fate) override {
     if (const std::string wrong = compare_end(fate); !wrong.empty()) return wrong;
-    std::string wrong = at_kill.pid == 0          ? find_free()
-                        : is_alive(at_kill.pid)   ? find_held()
-                                                  : find_dead();
+    std::string wrong = at_kill.pid == 0        ? find_free()
+                        : is_alive(at_kill.pid) ? find_held()
+                                                : find_dead();
     if (wrong.empty()) wrong = find_plain();
     return wrong;
   }
@@ -152,9 +153,12 @@ struct LockScene : Scene {
     if (fate.repaired) return at_kill.pid == 0 ? "" : "repaired, and not free";
     if (!fate.completed || *repairs != 0) return "";
     switch (ends) {
-      case Ends::free: return at_kill.pid == 0 ? "" : "done, and not free";
-      case Ends::held: return at_kill.pid != 0 && !at_kill.abandoned ? "" : "done, and not held";
-      case Ends::as_before: return at_kill.pid == at_start.pid ? "" : "done, and another's";
+      case Ends::free:
+        return at_kill.pid == 0 ? "" : "done, and not free";
+      case Ends::held:
+        return at_kill.pid != 0 && !at_kill.abandoned ? "" : "done, and not held";
+      case Ends::as_before:
+        return at_kill.pid == at_start.pid ? "" : "done, and another's";
     }
     return "";
   }
@@ -167,7 +171,8 @@ struct LockScene : Scene {
 
   std::string find_held() const {
     const auto owner = lock.owner();
-    if (!owner || owner->pid != at_kill.pid) return named("owner", owner ? owner->pid : 0, at_kill.pid);
+    if (!owner || owner->pid != at_kill.pid)
+      return named("owner", owner ? owner->pid : 0, at_kill.pid);
     if (lock.try_lock()) return "got it from its live holder";
     if (*holder == 0) return "";
     let_go.open();
@@ -176,14 +181,16 @@ struct LockScene : Scene {
 
   std::string find_dead() const {
     const auto owner = lock.owner();
-    if (!owner || owner->pid != at_kill.pid) return named("owner", owner ? owner->pid : 0, at_kill.pid);
+    if (!owner || owner->pid != at_kill.pid)
+      return named("owner", owner ? owner->pid : 0, at_kill.pid);
     if (unlocks()) return "unlocked by one who does not hold it";
     if (lock.on_owner_death() == OnOwnerDeath::inherit) {
       lock.lock();
     } else {
       if (const pid_t pid = told_by([&] { lock.lock(); }); pid != at_kill.pid)
         return named("lock: told of", pid, at_kill.pid);
-      if (const pid_t pid = told_by([&] { static_cast<void>(lock.try_lock()); }); pid != at_kill.pid)
+      if (const pid_t pid = told_by([&] { static_cast<void>(lock.try_lock()); });
+          pid != at_kill.pid)
         return named("try_lock: told of", pid, at_kill.pid);
       if (const pid_t pid = told_by([&] { static_cast<void>(lock.try_lock_for(1ms)); });
           pid != at_kill.pid)
@@ -376,7 +383,8 @@ struct AwaitedScene : Crowd {
     const bool abandoned_now = at_kill.pid != 0;
     std::string wrong = Crowd::survive(fate);
     // Who inherits is counted: the partner, or this.
-    if (wrong.empty() && section.inherited() > (abandoned_now ? 1 : 0)) wrong = "inherited too often";
+    if (wrong.empty() && section.inherited() > (abandoned_now ? 1 : 0))
+      wrong = "inherited too often";
     return wrong;
   }
   using Crowd::Crowd;
@@ -413,12 +421,16 @@ struct UnlockRecoveredAwaited : AwaitedScene {
 
 struct LockDead : DeadOwnerScene {
   LockDead() { ends = Ends::as_before; }
-  void operate() override { told_by([this] { lock.lock(); }); }
+  void operate() override {
+    told_by([this] { lock.lock(); });
+  }
 };
 
 struct TryDead : DeadOwnerScene {
   TryDead() { ends = Ends::as_before; }
-  void operate() override { told_by([this] { static_cast<void>(lock.try_lock()); }); }
+  void operate() override {
+    told_by([this] { static_cast<void>(lock.try_lock()); });
+  }
 };
 
 struct RecoverDead : DeadOwnerScene {
@@ -447,12 +459,16 @@ struct CriticalSectionDeadInherit : DeadOwnerInheritScene {
 
 struct LockAbandoned : AbandonedScene {
   LockAbandoned() { ends = Ends::as_before; }
-  void operate() override { told_by([this] { lock.lock(); }); }
+  void operate() override {
+    told_by([this] { lock.lock(); });
+  }
 };
 
 struct TryAbandoned : AbandonedScene {
   TryAbandoned() { ends = Ends::as_before; }
-  void operate() override { told_by([this] { static_cast<void>(lock.try_lock()); }); }
+  void operate() override {
+    told_by([this] { static_cast<void>(lock.try_lock()); });
+  }
 };
 
 struct RecoverAbandoned : AbandonedScene {

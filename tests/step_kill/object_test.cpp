@@ -212,9 +212,7 @@ TEST_CASE("killed while making, opening, closing, erasing a value of 5000 bytes"
   kill_users<OfBytes<5000>>("a value of 5000 bytes");
 }
 
-TEST_CASE("killed while making, opening, closing, erasing a lock") {
-  kill_users<OfLock>("a lock");
-}
+TEST_CASE("killed while making, opening, closing, erasing a lock") { kill_users<OfLock>("a lock"); }
 
 TEST_CASE("killed while making an object after one who was killed") {
   kill_repairers<Construct<OfNumber, Ground::used>>("construct 8 bytes, twice", {1500, 150, 20},

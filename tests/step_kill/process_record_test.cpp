@@ -75,7 +75,7 @@ std::string told_of(const Segment& segment, const char* name, pid_t expected) {
 // The stage takes no part in the segment: its victims come from outside.
 struct RecordScene : Scene {
   TempName name;
-  Gate leave;                  // who is in it beside the victim goes then
+  Gate leave;                   // who is in it beside the victim goes then
   std::optional<Segment> mine;  // the victim's
 
   RecordScene() { make_segment(name); }
@@ -310,9 +310,10 @@ TEST_CASE("killed while detaching") {
 TEST_CASE("killed while forking") {
   kill_everywhere<Fork>("fork, holding a lock", {1000, 30, 5}, where_changed());
   const SharedCounter lived;
-  kill_everywhere("fork, holding a lock, the child lives",
-                  [&lived] { return std::make_unique<ForkAndLive>(lived); }, {1000, 30, 5},
-                  without_breakpoints());
+  kill_everywhere(
+      "fork, holding a lock, the child lives",
+      [&lived] { return std::make_unique<ForkAndLive>(lived); }, {1000, 30, 5},
+      without_breakpoints());
   CHECK(*lived >= 5);  // else the last test has tested nothing
 }
 

@@ -29,7 +29,7 @@ struct Floors {
 };
 
 bool full_programme();
-StepOptions thorough();     // every instruction in the full programme
+StepOptions thorough();           // every instruction in the full programme
 StepOptions where_changed();      // for long operations: not even then
 StepOptions every_instruction();  // for short ones: always
 

@@ -5,13 +5,14 @@
 // Model. The next or_create gives a sound segment (segment_model.hpp). In /dev/shm there is the file
 // or there is none, and nothing else. Who had it open before it was removed can go on.
 
+#include "shoal/segment.hpp"
+
 #include <doctest/doctest.h>
 
 #include <filesystem>
 #include <optional>
 #include <string>
 
-#include "shoal/segment.hpp"
 #include "shoal/value.hpp"
 #include "step_kill/programme.hpp"
 #include "step_kill/segment_model.hpp"

@@ -6,6 +6,8 @@
 // the operation had returned. Two readers see the same. It can be written afterwards by every means,
 // and nobody is told of a death. The values beside it keep their bytes.
 
+#include "shoal/value.hpp"
+
 #include <doctest/doctest.h>
 
 #include <array>
@@ -21,7 +23,6 @@
 #include <vector>
 
 #include "shoal/segment.hpp"
-#include "shoal/value.hpp"
 #include "step_kill/programme.hpp"
 #include "step_kill/segment_model.hpp"
 #include "step_kill/segment_view.hpp"
@@ -133,7 +134,6 @@ struct StoreWaits : ValueScene<T> {
   }
 };
 
-
 // Under the value's own lock, which whoever is killed leaves abandoned: update() says so, and the
 // other operations go on.
 template <class T>
@@ -209,8 +209,7 @@ TEST_CASE("killed while writing a value of 100 bytes") {
 }
 
 TEST_CASE("killed while writing a value of 4096 bytes" * doctest::skip(!full_programme())) {
-  kill_everywhere<Store<Bytes<4096>>>("value.store, 4096 bytes", {1000, 600, 300},
-                                      where_changed());
+  kill_everywhere<Store<Bytes<4096>>>("value.store, 4096 bytes", {1000, 600, 300}, where_changed());
   kill_everywhere<Update<Bytes<4096>>>("value.update, 4096 bytes", {1000, 600, 300},
                                        where_changed());
 }
