@@ -94,12 +94,10 @@ constexpr Life life_of(std::uint64_t life) {
 
 struct ProcessRecord {
   std::atomic<std::uint64_t> life;
-  std::atomic<std::uint64_t> id;  // random, one a process and segment
-  std::atomic<std::int64_t>
-      attached;  // unix time in nanoseconds; this and below for people to read
+  std::atomic<std::int64_t> attached;  // unix time in ns; this and below for people to read
   std::atomic<std::uint32_t> pid;
   std::atomic<std::uint32_t> name[4];  // 16 bytes, zero-padded
-  std::uint32_t reserved[5];
+  std::uint32_t reserved[7];
 };
 static_assert(sizeof(ProcessRecord) == 64 && std::is_standard_layout_v<ProcessRecord>);
 

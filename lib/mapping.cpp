@@ -73,12 +73,10 @@ Mapping::Mapping(std::string name, SegmentFile segment)
 Mapping::~Mapping() {
   const std::scoped_lock registry_held(registry_mutex());
   remove_from_registry(*this);
-  if (self() != kNobody) try {
-      const FileLock held(file_, name_);
-      detach(tables_, file_, self());
-    } catch (const Error&) {
-      // Not locked: then this process is one more that has died, and is buried by the next.
-    }
+  if (self() != kNobody && !file_.lock(format::kDirectoryByte)) {
+    detach(tables_, file_, self());
+    file_.unlock_from(format::kDirectoryByte);
+  }  // not locked: then this process is one more that has died, and is buried by the next
   os::give_back(self_);
 }
 

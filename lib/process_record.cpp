@@ -103,7 +103,6 @@ std::optional<OwnerValue> attach(const Tables& tables, const os::File& file) {
   ProcessRecord& record = tables.process(*index);
   const std::uint64_t generation =
       format::generation_of(record.life.load(std::memory_order_relaxed));
-  record.id.store(os::random_number(), std::memory_order_relaxed);
   const OwnerValue self = owner_value(*index, generation);
   introduce(tables, self);
   record.life.store(format::life_word(generation, Life::taken), std::memory_order_release);
@@ -123,7 +122,6 @@ void introduce(const Tables& tables, OwnerValue self) {
 
 void detach(const Tables& tables, const os::File& file, OwnerValue self) {
   bury(tables, file, record_of(self));
-  file.unlock(format::life_byte(record_of(self)));
 }
 
 bool bury_the_dead(const Tables& tables, const os::File& file, OwnerValue self) {

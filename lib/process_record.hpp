@@ -39,7 +39,7 @@ Facts facts_of(const Tables& tables, OwnerValue owner);
 std::optional<OwnerValue> attach(const Tables& tables, const os::File& file);
 // The process that attached writes down who it is; by itself, or for the child it is about to fork.
 void introduce(const Tables& tables, OwnerValue self);
-// Gives the record back: everything that still names it is swept.
+// Gives the record back: everything that still names it is swept. Its byte is to be unlocked next.
 void detach(const Tables& tables, const os::File& file, OwnerValue self);
 // Buries all who are dead. True: there was one.
 bool bury_the_dead(const Tables& tables, const os::File& file, OwnerValue self);
