@@ -82,7 +82,10 @@ LockHandle::LockHandle(const Segment& segment, std::string_view name, Kind kind,
     : handle_(open_lock(segment, name, kind, open, on_owner_death)) {}
 
 LockHandle::LockHandle(std::shared_ptr<const Object> object, LockWord& word)
-    : handle_(OpenedObject{object, &word, sizeof word, &object->mapping().fast_self()}) {}
+    : handle_([&] {
+        const std::atomic<OwnerValue>* const self = &object->mapping().fast_self();
+        return OpenedObject{std::move(object), &word, sizeof word, self};
+      }()) {}
 
 bool LockHandle::take_until(Deadline deadline) const {
   const auto result = take_slowly(*handle_.object, word(), deadline, core::Abandoned::is_told);
