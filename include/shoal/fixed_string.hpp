@@ -70,23 +70,29 @@ struct FixedString {
   char bytes[N + 1] = {};
 };
 
+namespace detail {
+
+// "text" and a number in decimal digits, spelled alike by every compiler.
+struct TextName {
+  char text[28] = {'t', 'e', 'x', 't'};
+  std::size_t size = 4;
+};
+constexpr TextName text_name(std::size_t room) {
+  TextName name;
+  std::size_t scale = 1;
+  while (room / scale >= 10) scale *= 10;
+  for (; scale > 0; scale /= 10)
+    name.text[name.size++] = static_cast<char>('0' + room / scale % 10);
+  return name;
+}
+template <std::size_t N>
+inline constexpr TextName kTextName = text_name(N);
+
+}  // namespace detail
+
 template <std::size_t N>
 struct TypeName<FixedString<N>> {
- private:
-  // "text" and the room's size in decimal digits, spelled alike by every compiler.
-  static constexpr auto spelled = [] {
-    struct Digits {
-      char text[28] = {'t', 'e', 'x', 't'};
-      std::size_t size = 4;
-    } name;
-    std::size_t scale = 1;
-    while (N / scale >= 10) scale *= 10;
-    for (; scale > 0; scale /= 10) name.text[name.size++] = static_cast<char>('0' + N / scale % 10);
-    return name;
-  }();
-
- public:
-  static constexpr std::string_view value{spelled.text, spelled.size};
+  static constexpr std::string_view value{detail::kTextName<N>.text, detail::kTextName<N>.size};
 };
 
 }  // namespace shoal
