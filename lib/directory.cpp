@@ -33,7 +33,7 @@ std::string_view text(const char (&room)[N]) {
 template <std::size_t N>
 void set_text(char (&room)[N], std::string_view text) {
   std::memset(room, 0, N);
-  std::memcpy(room, text.data(), std::min(text.size(), N - 1));
+  text.copy(room, N - 1);
 }
 
 // FNV-1a (Fowler, Noll, Vo, 1991).
