@@ -76,9 +76,10 @@ inline constexpr std::uint64_t kProcessesAt = 512;
 //   generation | dying   being buried; what still names   none
 //                        (record, generation - 1) is dead
 //
-// free -> taken by who attaches, its byte lock taken before; taken -> dying by who buries it or by
-// itself as it detaches, generation + 1 in the same store; dying -> free after the sweep. A record
-// found dying is swept again: its burier was killed.
+// free -> taken by who attaches, its byte lock taken before; taken -> free by itself as it detaches,
+// after its own sweep, generation + 1 in the same store. These two need no lock but that byte.
+// taken -> dying by who buries it, generation + 1 in the same store; dying -> free after the sweep,
+// both under the directory lock. A record found dying is swept again: its burier was killed.
 //
 // The generation is what makes a dead process dead for good: once it has moved on, who takes the
 // byte lock next cannot make it look alive.

@@ -73,10 +73,7 @@ Mapping::Mapping(std::string name, SegmentFile segment)
 Mapping::~Mapping() {
   const std::scoped_lock registry_held(registry_mutex());
   remove_from_registry(*this);
-  if (self() != kNobody && !file_.lock(format::kDirectoryByte)) {
-    detach(tables_, file_, self());
-    file_.unlock_from(format::kDirectoryByte);
-  }  // not locked: then this process is one more that has died, and is buried by the next
+  if (self() != kNobody) detach(tables_, file_, self());
   os::give_back(self_);
 }
 
@@ -86,6 +83,7 @@ void Mapping::set_self(OwnerValue self) {
 }
 
 void Mapping::join(const os::File& file) {
+  if (const auto self = attach_to_free(tables_, file)) return set_self(*self);
   const FileLock held(file, name_);
   set_self(attach_or_throw(tables_, file, name_));
 }

@@ -23,10 +23,10 @@ namespace shoal::detail {
 // process's place in it. It goes with the last handle; but not while the process holds something
 // in it, for nobody could tell that from dying.
 //
-// Every change of the tables is made under the directory lock: `mutex_` between the threads of this
-// process, and a lock of the kernel's on one byte of the file between processes, which it drops if
-// its holder dies. So whoever has it finds what a dead holder left, and nobody at work: each
-// function says what that can be.
+// Every change of the tables, but to attach and detach, is made under the directory lock: `mutex_`
+// between the threads of this process, and a lock of the kernel's on one byte of the file between
+// processes, which it drops if its holder dies. So whoever has it finds what a dead holder left, and
+// nobody at work: each function says what that can be.
 class Mapping : public std::enable_shared_from_this<Mapping> {
  public:
   // Attaches this process. Throws TooManyParticipants, NoSpace.

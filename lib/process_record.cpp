@@ -45,13 +45,21 @@ Life life(const Tables& tables, std::uint32_t index) {
   return format::life_of(tables.process(index).life.load(std::memory_order_acquire));
 }
 
+// The byte is the claim, and the record is looked at once more behind it: since the first look
+// somebody may have taken it and died.
 std::optional<std::uint32_t> find_free(const Tables& tables, const os::File& file) {
   for (std::uint32_t i = 0; i < tables.processes(); ++i) {
-    if (life(tables, i) == Life::dying) finish_burial(tables, file, i);
     // A byte that is locked though its record is free: somebody inherited a description of it.
-    if (life(tables, i) == Life::free && !file.try_lock(format::life_byte(i))) return i;
+    if (life(tables, i) != Life::free || file.try_lock(format::life_byte(i))) continue;
+    if (life(tables, i) == Life::free) return i;
+    file.unlock(format::life_byte(i));
   }
   return std::nullopt;
+}
+
+void finish_burials(const Tables& tables, const os::File& file) {
+  for (std::uint32_t i = 0; i < tables.processes(); ++i)
+    if (life(tables, i) == Life::dying) finish_burial(tables, file, i);
 }
 
 // Backs one more record; its byte is nobody's.
@@ -95,18 +103,34 @@ Facts facts_of(const Tables& tables, OwnerValue owner) {
   return facts;
 }
 
+namespace {
+
+// Requires its byte.
+OwnerValue take(const Tables& tables, std::uint32_t index) {
+  ProcessRecord& record = tables.process(index);
+  const std::uint64_t generation =
+      format::generation_of(record.life.load(std::memory_order_relaxed));
+  const OwnerValue self = owner_value(index, generation);
+  introduce(tables, self);
+  record.life.store(format::life_word(generation, Life::taken), std::memory_order_release);
+  return self;
+}
+
+}  // namespace
+
+std::optional<OwnerValue> attach_to_free(const Tables& tables, const os::File& file) {
+  const auto index = find_free(tables, file);
+  if (!index) return std::nullopt;
+  return take(tables, *index);
+}
+
 std::optional<OwnerValue> attach(const Tables& tables, const os::File& file) {
+  finish_burials(tables, file);
   std::optional<std::uint32_t> index = find_free(tables, file);
   if (!index) index = grow(tables, file);
   if (!index && bury_the_dead(tables, file, kNobody)) index = find_free(tables, file);
   if (!index) return std::nullopt;
-  ProcessRecord& record = tables.process(*index);
-  const std::uint64_t generation =
-      format::generation_of(record.life.load(std::memory_order_relaxed));
-  const OwnerValue self = owner_value(*index, generation);
-  introduce(tables, self);
-  record.life.store(format::life_word(generation, Life::taken), std::memory_order_release);
-  return self;
+  return take(tables, *index);
 }
 
 void introduce(const Tables& tables, OwnerValue self) {
@@ -121,7 +145,11 @@ void introduce(const Tables& tables, OwnerValue self) {
 }
 
 void detach(const Tables& tables, const os::File& file, OwnerValue self) {
-  bury(tables, file, record_of(self));
+  sweep(tables, file, self);
+  ProcessRecord& record = tables.process(record_of(self));
+  record.pid.store(0, std::memory_order_relaxed);
+  record.life.store(format::life_word(generation_of(self) + kBump, Life::free),
+                    std::memory_order_release);
 }
 
 bool bury_the_dead(const Tables& tables, const os::File& file, OwnerValue self) {

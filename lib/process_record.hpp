@@ -21,6 +21,8 @@ namespace shoal::detail {
 //
 //   attach  byte lock                a free record whose byte nobody holds: as before
 //           life = taken             a dead process that holds nothing
+//   detach  any step of the sweep    a dead process that holds a little less
+//           life = free, gen. + 1    a free record, its byte locked until the kernel drops it
 //   bury    life = dying, gen. + 1   a record that the next one to bury finds, and sweeps again
 //           any step of the sweep    the same: each step is idempotent, and names the dead one
 //           life = free              a free record
@@ -32,16 +34,18 @@ bool is_alive(const Tables& tables, const os::File& file, OwnerValue self, Owner
 // What its record says of a process, alive or being buried: pid, 0, name. Zeros once it is gone.
 Facts facts_of(const Tables& tables, OwnerValue owner);
 
-// The rest requires the directory lock.
-
-// Takes a record, and its byte through `file`. Nothing where the table is full of the living.
-// Throws std::system_error (ENOSPC) where the table cannot grow.
+// Takes a record that is free, and its byte through `file`. Needs no lock but that byte. Nothing
+// where none is free.
+std::optional<OwnerValue> attach_to_free(const Tables& tables, const os::File& file);
+// The same, or a new record, or a dead process's. Requires the directory lock. Nothing where the
+// table is full of the living. Throws std::system_error (ENOSPC) where the table cannot grow.
 std::optional<OwnerValue> attach(const Tables& tables, const os::File& file);
 // The process that attached writes down who it is; by itself, or for the child it is about to fork.
 void introduce(const Tables& tables, OwnerValue self);
-// Gives the record back: everything that still names it is swept. Its byte is to be unlocked next.
+// Gives the caller's own record back, swept. Needs no lock: nobody buries the living. `file` is to
+// be closed next, and its byte is free then.
 void detach(const Tables& tables, const os::File& file, OwnerValue self);
-// Buries all who are dead. True: there was one.
+// Buries all who are dead. Requires the directory lock. True: there was one.
 bool bury_the_dead(const Tables& tables, const os::File& file, OwnerValue self);
 
 }  // namespace shoal::detail

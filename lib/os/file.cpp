@@ -32,12 +32,12 @@ std::error_code open_at(const std::string& path, int flags, unsigned mode, int& 
   return repeat([&] { return fd = ::open(path.c_str(), flags | O_CLOEXEC | O_NOCTTY, mode); });
 }
 
-struct flock range(short type, std::uint64_t byte, off_t length = 1) {
+struct flock range(short type, std::uint64_t byte) {
   struct flock lock {};
   lock.l_type = type;
   lock.l_whence = SEEK_SET;
   lock.l_start = static_cast<off_t>(byte);
-  lock.l_len = length;
+  lock.l_len = 1;
   return lock;
 }
 
@@ -139,12 +139,6 @@ std::error_code File::try_lock(std::uint64_t byte) const {
   return set_lock(fd_, F_OFD_SETLK, F_WRLCK, byte);
 }
 void File::unlock(std::uint64_t byte) const { set_lock(fd_, F_OFD_SETLK, F_UNLCK, byte); }
-
-void File::unlock_from(std::uint64_t byte) const {
-  constexpr off_t to_the_end = 0;
-  struct flock lock = range(F_UNLCK, byte, to_the_end);
-  repeat([&] { return ::fcntl(fd_, F_OFD_SETLK, &lock); });
-}
 
 bool File::is_locked(std::uint64_t byte) const {
   struct flock lock = range(F_WRLCK, byte);

@@ -65,7 +65,6 @@ class File {
   [[nodiscard]] std::error_code lock(std::uint64_t byte) const;  // waits
   [[nodiscard]] std::error_code try_lock(std::uint64_t byte) const;
   void unlock(std::uint64_t byte) const;
-  void unlock_from(std::uint64_t byte) const;  // that byte, and all behind it
   [[nodiscard]] bool is_locked(std::uint64_t byte) const;
 
  private:

@@ -303,7 +303,7 @@ TEST_CASE("killed while attaching") {
 }
 
 TEST_CASE("killed while detaching") {
-  kill_everywhere<Detach>("detach", {1000, 20, 5}, where_changed());
+  kill_everywhere<Detach>("detach", {1000, 16, 5}, where_changed());
   kill_everywhere<DetachHolding>("detach, holding locks", {10, 2, 1}, where_changed());
 }
 
