@@ -5,6 +5,7 @@
 
 #include "shoal/array.hpp"
 #include "shoal/barrier.hpp"
+#include "shoal/codec.hpp"
 #include "shoal/condition.hpp"
 #include "shoal/error.hpp"
 #include "shoal/event.hpp"
