@@ -212,7 +212,7 @@ Extent check(const Mapping& mapping, std::uint32_t index, const Blueprint& bluep
         ", and was opened as " + full_type(blueprint.type, blueprint.size, blueprint.alignment) +
         "; use another name, or erase it");
   const auto extent = mapping.tables().extent(index);
-  const bool any_size = blueprint.bytes == kWhateverIsThere;
+  const bool any_size = blueprint.bytes == kWhateverIsThere || blueprint.of_any_size;
   if (!extent || (any_size && extent->bytes < blueprint.least_bytes) ||
       extent->offset % std::max<std::uint64_t>(blueprint.alignment, kObjectAlignment) != 0)
     throw Corrupted(object() +

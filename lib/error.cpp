@@ -29,6 +29,12 @@ OwnerDied::OwnerDied(const std::string& what, Owner owner)
     : Error(std::errc::owner_dead, what), owner_(std::move(owner)) {}
 NotOwner::NotOwner(const std::string& what) : Error(std::errc::operation_not_permitted, what) {}
 BrokenBarrier::BrokenBarrier(const std::string& what) : Error(std::errc::broken_pipe, what) {}
+Closed::Closed(const std::string& what) : Error(std::errc::bad_file_descriptor, what) {}
+EndOfFile::EndOfFile(const std::string& what) : Error(std::errc::no_message_available, what) {}
+BrokenPipe::BrokenPipe(const std::string& what) : Error(std::errc::broken_pipe, what) {}
+Truncated::Truncated(const std::string& what) : Error(std::errc::io_error, what) {}
+Busy::Busy(const std::string& what) : Error(std::errc::device_or_resource_busy, what) {}
+ItemTooLarge::ItemTooLarge(const std::string& what) : Error(std::errc::message_size, what) {}
 
 namespace detail {
 

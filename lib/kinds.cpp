@@ -32,10 +32,13 @@ void each_lock(Kind kind, void* memory, Visit visit) {
       return visit(static_cast<ArrayWord*>(memory)->writer);
     case Kind::bounded_semaphore:
       return visit(static_cast<BoundedWord*>(memory)->lock);
+    case Kind::joinable_queue:
+      return visit(join_word(*static_cast<QueueWord*>(memory)).lock);
     case Kind::semaphore:
     case Kind::event:
     case Kind::condition:
     case Kind::barrier:
+    case Kind::queue:
     case Kind::none:
       return;
   }
@@ -51,6 +54,13 @@ int permits_of(BoundedWord& word, OwnerValue owner) {
   const HeldPermits& held = held_permits(word, record_of(owner) + 1).back();
   return held.owner.load(std::memory_order_relaxed) == owner
              ? held.permits.load(std::memory_order_relaxed)
+             : 0;
+}
+
+int popped_by(QueueWord& word, OwnerValue owner) {
+  const Account& account = accounts(word, record_of(owner) + 1).back();
+  return account.owner.load(std::memory_order_relaxed) == owner
+             ? static_cast<int>(counts_in(account.counts.load(std::memory_order_relaxed)).held)
              : 0;
 }
 
@@ -76,6 +86,10 @@ std::string_view kind_name(Kind kind) {
       return "barrier";
     case Kind::array:
       return "array";
+    case Kind::queue:
+      return "queue";
+    case Kind::joinable_queue:
+      return "joinable_queue";
     case Kind::none:
       break;
   }
@@ -101,6 +115,10 @@ std::size_t least_bytes(Kind kind, std::uint32_t max_processes) {
       return sizeof(ConditionWord);
     case Kind::barrier:
       return sizeof(BarrierWord) + max_processes * sizeof(BarrierMark);
+    case Kind::queue:
+      return sizeof(QueueWord);
+    case Kind::joinable_queue:
+      return sizeof(QueueWord) + sizeof(JoinWord) + max_processes * sizeof(Account);
     case Kind::none:
       break;
   }
@@ -115,11 +133,12 @@ int count_held(Kind kind, void* memory, OwnerValue owner) {
   });
   if (kind == Kind::bounded_semaphore)
     count += permits_of(*static_cast<BoundedWord*>(memory), owner);
+  if (kind == Kind::joinable_queue) count += popped_by(*static_cast<QueueWord*>(memory), owner);
   return count;
 }
 
-// The permits of a bounded semaphore need no sweep: they carry their holder's generation, and are
-// taken back when they are missed.
+// The permits of a bounded semaphore, and what is taken from a queue, need no sweep: they carry their
+// holder's generation, and are taken back when they are missed.
 void sweep_object(const Tables& tables, const os::File& file, Kind kind, void* memory,
                   OwnerValue dead) {
   Machine machine(tables, file, kNobody);

@@ -9,7 +9,9 @@
 #include "os/file.hpp"
 #include "shoal/detail/barrier_word.hpp"
 #include "shoal/detail/bounded_word.hpp"
+#include "shoal/detail/join_word.hpp"
 #include "shoal/detail/object.hpp"
+#include "shoal/detail/queue_word.hpp"
 #include "tables.hpp"
 
 namespace shoal::detail {
@@ -38,6 +40,11 @@ inline std::span<HeldPermits> held_permits(BoundedWord& word, std::uint32_t max_
 }
 inline std::span<BarrierMark> barrier_marks(BarrierWord& word, std::uint32_t max_processes) {
   return {reinterpret_cast<BarrierMark*>(&word + 1), max_processes};
+}
+// Of a joinable queue.
+inline JoinWord& join_word(QueueWord& word) { return *reinterpret_cast<JoinWord*>(&word + 1); }
+inline std::span<Account> accounts(QueueWord& word, std::uint32_t max_processes) {
+  return {reinterpret_cast<Account*>(&join_word(word) + 1), max_processes};
 }
 
 }  // namespace shoal::detail

@@ -83,7 +83,7 @@ LockHandle::LockHandle(const Segment& segment, std::string_view name, Kind kind,
 
 LockHandle::LockHandle(std::shared_ptr<const Object> object, LockWord& word)
     : handle_([&] {
-        const std::atomic<OwnerValue>* const self = &object->mapping().fast_self();
+        const std::atomic<OwnerValue>* const self = object->mapping().self_words();
         return OpenedObject{std::move(object), &word, sizeof word, self};
       }()) {}
 

@@ -19,6 +19,12 @@ void lock_directory(const os::File& file, const std::string& name) {
     throw Error(error, in_segment(name) + ": cannot lock its directory: " + error.message());
 }
 
+// Never one that a thread of this process, or of its parent, may have in its ThreadPlace.
+std::uint64_t next_serial() {
+  static std::atomic<std::uint64_t> serials{0};
+  return serials.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
 // The kernel's half of the directory lock.
 class FileLock {
  public:
@@ -78,8 +84,10 @@ Mapping::~Mapping() {
 }
 
 void Mapping::set_self(OwnerValue self) {
-  self_->words[0].store(membarrier_reaches_us() ? self : kNobody, std::memory_order_relaxed);
-  self_->words[1].store(self, std::memory_order_relaxed);
+  const bool fast = self != kNobody && membarrier_reaches_us();
+  self_->words[kFastSelf].store(fast ? self : kNobody, std::memory_order_relaxed);
+  self_->words[kSerial].store(fast ? next_serial() : 0, std::memory_order_relaxed);
+  self_->words[kRealSelf].store(self, std::memory_order_relaxed);
 }
 
 void Mapping::join(const os::File& file) {

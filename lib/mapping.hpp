@@ -39,11 +39,13 @@ class Mapping : public std::enable_shared_from_this<Mapping> {
   [[nodiscard]] const Tables& tables() const { return tables_; }
   [[nodiscard]] const os::File& file() const { return file_; }
 
-  // This process in the segment, for the fast paths: kNobody where membarrier does not reach it.
-  [[nodiscard]] const std::atomic<OwnerValue>& fast_self() const { return self_->words[0]; }
+  // This process in the segment, for the fast paths: its SelfWords.
+  [[nodiscard]] const std::atomic<OwnerValue>* self_words() const { return self_->words; }
   // This process in the segment. kNobody in the child of a fork that ran no handlers: then
   // rejoin().
-  [[nodiscard]] OwnerValue self() const { return self_->words[1].load(std::memory_order_relaxed); }
+  [[nodiscard]] OwnerValue self() const {
+    return self_->words[kRealSelf].load(std::memory_order_relaxed);
+  }
   // Attaches the child of such a fork, or does nothing. Throws TooManyParticipants.
   void rejoin();
 

@@ -116,7 +116,7 @@ OpenedObject open_object(const Segment& segment, std::string_view name, const Bl
     index = construct(mapping, name, blueprint, extent);
   object = mapping.open(*index, std::string(name), blueprint.kind,
                         mapping.tables().heap() + extent.offset);
-  return {object, object->memory(), extent.bytes, &mapping.fast_self()};
+  return {object, object->memory(), extent.bytes, mapping.self_words()};
 }
 
 }  // namespace detail

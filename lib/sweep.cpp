@@ -23,6 +23,7 @@ void sweep_threads(const Tables& tables, const os::File& file, OwnerValue dead) 
     if (thread.owner.load(std::memory_order_acquire) != dead) continue;
     sweep_thread(tables, file, thread);
     thread.waits_for.store(0, std::memory_order_relaxed);
+    clear_intent(thread.intent);
     thread.owner.store(kNobody, std::memory_order_release);
   }
 }

@@ -19,6 +19,7 @@ bool claim(ThreadRecord& record, OwnerValue self) {
                                             std::memory_order_relaxed))
     return false;
   record.waits_for.store(0, std::memory_order_relaxed);
+  clear_intent(record.intent);
   record.tid.store(os::thread_id(), std::memory_order_relaxed);
   return true;
 }
@@ -80,6 +81,7 @@ thread_local bool ended = false;  // trivial, so it may be read after the thread
 
 Records::~Records() {
   ended = true;
+  this_place = {~std::uint64_t{0}, nullptr};
   for (const Entry& entry : entries_) {
     const auto mapping = entry.mapping.lock();
     OwnerValue owner = entry.self;

@@ -89,4 +89,32 @@ class BrokenBarrier : public Error {
   explicit BrokenBarrier(const std::string& what);
 };
 
+// Passing on: what was closed by this process, or for good by another; a pipe whose other end is
+// gone, with nothing left to receive; the same, to send to; a message whose sender died in the
+// middle of it; an end that somebody else holds; an item that no room is large enough for.
+class Closed : public Error {
+ public:
+  explicit Closed(const std::string& what);
+};
+class EndOfFile : public Error {
+ public:
+  explicit EndOfFile(const std::string& what);
+};
+class BrokenPipe : public Error {
+ public:
+  explicit BrokenPipe(const std::string& what);
+};
+class Truncated : public Error {
+ public:
+  explicit Truncated(const std::string& what);
+};
+class Busy : public Error {
+ public:
+  explicit Busy(const std::string& what);
+};
+class ItemTooLarge : public Error {
+ public:
+  explicit ItemTooLarge(const std::string& what);
+};
+
 }  // namespace shoal

@@ -3,11 +3,12 @@
 
 #include <cstdint>
 
+#include "shoal/detail/intent.hpp"
 #include "shoal/detail/owner_value.hpp"
 
 namespace shoal::core {
 
-// A thread that waits: its record in the segment. It belongs to a process and dies with it.
+// A thread that waits, or has an operation in flight: its record in the segment. It belongs to a process and dies with it.
 //
 //   owner       0: free. Else the value of its process: by CAS from 0; back to 0 by that thread, or
 //               by whoever buries the process
@@ -24,6 +25,7 @@ namespace shoal::core {
 //                           place of the ticket, which   dead too, who takes the notify over
 //                           other waiter takes over
 //   sleepers    the wait's: lib/core/wait.hpp
+//   intent      what the thread is about to claim: shoal/detail/intent.hpp
 template <class Atomics>
 struct BasicWaiter {
   template <class T>
@@ -35,7 +37,8 @@ struct BasicWaiter {
   Atomic<std::uint64_t> turn;
   Atomic<std::uint32_t> condition;
   Atomic<std::uint32_t> sleepers;
-  std::uint64_t reserved[4];  // for operations in flight
+  detail::BasicIntent<Atomics> intent;
+  std::uint64_t reserved;
 };
 
 enum class Turn : std::uint64_t { idle = 0, waiting = 1, notified = 2, passing = 3 };

@@ -15,10 +15,10 @@ std::uint64_t random_number();
 bool is_root();
 std::uint32_t user_id();
 
-// Two words that are zero in the child of any fork, even of a raw clone(2) that runs no handlers;
+// Three words that are zero in the child of any fork, even of a raw clone(2) that runs no handlers;
 // for as long as the process lives. Throws std::bad_alloc. One thread at a time may take or give.
 struct WipedOnFork {
-  std::atomic<std::uint64_t> words[2];
+  std::atomic<std::uint64_t> words[3];
 };
 WipedOnFork* take_wiped_on_fork();
 void give_back(WipedOnFork* words);

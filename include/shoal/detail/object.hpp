@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "shoal/detail/intent.hpp"
 #include "shoal/detail/owner_value.hpp"
 #include "shoal/open.hpp"
 
@@ -19,6 +20,22 @@ namespace shoal::detail {
 
 // The id of the calling thread, 0 before its first slow path; for people to read, in Owner::tid.
 extern constinit thread_local std::uint32_t this_tid;
+
+// The calling thread's intent in the segment it used last; set by slow paths. `serial` is that of
+// its process's place there, and another one after a fork.
+struct ThreadPlace {
+  std::uint64_t serial;
+  Intent* intent;
+};
+extern constinit thread_local ThreadPlace this_place;
+
+// What a handle knows of its process's place in the segment: three words, all zero in the child of
+// a fork that ran no handlers.
+enum SelfWord : std::size_t {
+  kFastSelf,  // its owner value; kNobody where membarrier does not reach it
+  kRealSelf,  // its owner value
+  kSerial,    // of this place, among all that this process and its parents had; 0 as kFastSelf
+};
 
 // What an object is; kept with it, and compared when it is opened. Part of the format: add at the
 // end.
@@ -32,7 +49,9 @@ enum class Kind : std::uint32_t {
   event,
   condition,
   barrier,
-  array
+  array,
+  queue,
+  joinable_queue
 };
 
 // Of a Blueprint's bytes: the object must exist, and may be of any size.
@@ -46,6 +65,7 @@ struct Blueprint {
   std::size_t alignment = 1;
   std::size_t bytes = 0;  // of shared memory, 64-aligned or as T asks; all zero when init is called
   std::size_t least_bytes = 0;  // where bytes is kWhateverIsThere
+  bool of_any_size = false;     // what exists may have another size than `bytes`
   // Fills a new object in, before anyone else can see it.
   void (*init)(void* memory, const void* argument) = nullptr;
   const void* argument = nullptr;
@@ -58,21 +78,29 @@ struct OpenedObject {
   std::shared_ptr<const Object> object;
   void* memory = nullptr;
   std::size_t bytes = 0;
-  const std::atomic<OwnerValue>* self = nullptr;  // this process's owner value in that segment
+  const std::atomic<OwnerValue>* self = nullptr;  // this process's SelfWords in that segment
 };
 // What the public types are made of: an object's words, whatever they are.
 template <class Word>
 struct Handle {
   explicit Handle(OpenedObject opened)
       : word(static_cast<Word*>(opened.memory)),
-        self_word(opened.self),
+        self_words(opened.self),
         object(std::move(opened.object)) {}
 
   // This process; kNobody where it must take the slow path, which joins first.
-  [[nodiscard]] OwnerValue self() const { return self_word->load(std::memory_order_relaxed); }
+  [[nodiscard]] OwnerValue self() const {
+    return self_words[kFastSelf].load(std::memory_order_relaxed);
+  }
+  // The calling thread's, where it is at hand; else nullptr: the slow path gets it.
+  [[nodiscard]] Intent* intent() const {
+    const ThreadPlace& place = this_place;
+    return place.serial == self_words[kSerial].load(std::memory_order_relaxed) ? place.intent
+                                                                               : nullptr;
+  }
 
   Word* word;
-  const std::atomic<OwnerValue>* self_word;
+  const std::atomic<OwnerValue>* self_words;
   std::shared_ptr<const Object> object;
 };
 

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "shoal/detail/deadline.hpp"
+#include "shoal/detail/object.hpp"
+#include "shoal/detail/queue_word.hpp"
+#include "shoal/open.hpp"
+
+namespace shoal {
+
+// What the creator of a queue decides. Who opens one need not say it; what is said must agree.
+struct QueueOptions {
+  std::size_t capacity = 0;  // items, up to 2^31; 0: 1024 when creating
+  std::size_t bytes = 0;  // room for items of varying size; 0: 4 MiB, or a quarter of the segment
+};
+
+namespace detail {
+
+// What items of a type ask of a queue.
+struct QueueItem {
+  std::string_view type;
+  std::size_t size;       // 0: varying
+  std::size_t alignment;  // of an item in a block
+
+  // A small item lies in its slot. A larger one lies in a block of its own, a varying one in as
+  // many as it takes; in the slot then is a BlockItem.
+  [[nodiscard]] constexpr bool is_inline() const {
+    return size != 0 && size <= 64 && alignment <= alignof(std::uint64_t);
+  }
+  [[nodiscard]] constexpr bool varies() const { return size == 0; }
+  [[nodiscard]] constexpr std::size_t slot_bytes() const;
+};
+
+struct BlockItem {
+  std::uint32_t bytes;
+  std::uint32_t first;
+};
+// A varying item that is as small as that lies in its slot, behind `bytes`.
+struct VaryingItem {
+  std::uint32_t bytes;
+  std::uint32_t first;
+  std::byte small[48];
+};
+
+constexpr std::size_t QueueItem::slot_bytes() const {
+  const std::size_t item = varies() ? sizeof(VaryingItem) : is_inline() ? size : sizeof(BlockItem);
+  return sizeof(std::uint64_t) + (item + 7) / 8 * 8;
+}
+
+// A queue of bytes: what all Queue<T> have in common.
+class QueueHandle {
+ public:
+  QueueHandle(const Segment& segment, std::string_view name, Kind kind, const QueueItem& item,
+              const QueueOptions& options, Open open);
+
+  // Small items. Throw Closed. False at the deadline.
+  bool push(const void* item, Deadline deadline) const;
+  bool pop(void* item, Deadline deadline) const;
+
+  // Items of varying size. Throw Closed, ItemTooLarge, Corrupted.
+  bool push_bytes(std::span<const std::byte> bytes, Deadline deadline) const;
+  bool pop_bytes(std::vector<std::byte>& bytes, Deadline deadline) const;
+
+  // Room of one item, this process's. It goes with it, or with the call that gives it away.
+  struct Room {
+    std::uint32_t block;
+    OwnerValue owner;
+    void* at;
+  };
+  [[nodiscard]] std::optional<Room> loan(Deadline deadline) const;
+  bool push_loaned(const Room& room, Deadline deadline) const;
+  [[nodiscard]] std::optional<Room> take(Deadline deadline) const;
+  void give_back(const Room& room) const;
+
+  // Of a joinable one. Throws std::logic_error.
+  void task_done() const;
+  bool join(Deadline deadline) const;
+  [[nodiscard]] std::size_t lost() const;
+
+  [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] std::size_t capacity() const { return ring_.shape.capacity(); }
+  [[nodiscard]] bool full() const;
+  [[nodiscard]] int waiting() const;
+  void close() const;
+  [[nodiscard]] bool closed() const {
+    return (handle_.word->tail.load(std::memory_order_acquire) & kClosed) != 0;
+  }
+
+  // Small items, where nothing is in the way: how many of them. Never waits.
+  template <class T>
+  std::size_t push_at_once(std::span<const T> items) const {
+    Intent* const intent = handle_.intent();
+    // Relaxed: who lends room at this very moment may find the queue fuller than it was.
+    if (intent == nullptr || handle_.word->loaned.load(std::memory_order_relaxed) != 0) return 0;
+    const auto ring = ring_of<T>();
+    std::uint64_t position = 0;
+    const std::uint64_t count = claim_push(ring, *intent, position, items.size());
+    if (count == 0) return 0;
+    for (std::uint64_t i = 0; i < count; ++i, position = ring.shape.next(position)) {
+      std::memcpy(ring.item(position), &items[i], sizeof(T));
+      fill_slot(ring, position);
+    }
+    if (finish(*intent, handle_.word->poppers)) [[unlikely]]
+      wake_poppers(count);
+    return count;
+  }
+  template <class T>
+  std::size_t pop_at_once(T* items, std::size_t most) const {
+    Intent* const intent = handle_.intent();
+    if (intent == nullptr) return 0;
+    const auto ring = ring_of<T>();
+    std::uint64_t position = 0;
+    const std::uint64_t count = claim_pop(ring, *intent, position, most);
+    if (count == 0) return 0;
+    for (std::uint64_t i = 0; i < count; ++i, position = ring.shape.next(position)) {
+      std::memcpy(&items[i], ring.item(position), sizeof(T));
+      empty_slot(ring, position);
+    }
+    if (finish(*intent, handle_.word->pushers)) [[unlikely]]
+      wake_pushers(count);
+    return count;
+  }
+
+ private:
+  class Call;
+
+  QueueHandle(const Segment& segment, OpenedObject opened, const QueueItem& item,
+              const QueueOptions& options);
+
+  template <class T>
+  BasicRing<MachineAtomics, sizeof(std::uint64_t) + (sizeof(T) + 7) / 8 * 8> ring_of() const {
+    return {ring_.word, ring_.slots, 0, ring_.shape, ring_.object};
+  }
+  [[nodiscard]] std::byte* at(std::uint32_t block) const { return data_ + block * stride_; }
+  std::optional<Room> take_small(Call& call, Deadline deadline) const;
+  std::optional<Room> take_block(Call& call, Deadline deadline) const;
+  [[noreturn]] void throw_too_large(std::size_t bytes) const;
+  void write(Call& call, std::uint32_t block, std::span<const std::byte> bytes) const;
+  bool read(Call& call, const VaryingItem& item, std::vector<std::byte>& bytes) const;
+  void wake_poppers(std::uint64_t count) const;
+  void wake_pushers(std::uint64_t count) const;
+  // How many pushers to wake where room has become free: what is enough for one varying item may
+  // not be for another.
+  [[nodiscard]] int wakes() const;
+
+  Handle<QueueWord> handle_;
+  QueueItem item_;
+  Ring ring_;
+  std::byte* blocks_ = nullptr;  // BlockWords
+  std::byte* data_ = nullptr;
+  std::uint64_t block_count_ = 0;
+  std::uint64_t block_bytes_ = 0;
+  std::uint64_t stride_ = 0;
+};
+
+}  // namespace detail
+}  // namespace shoal

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// The slow paths of a queue's ring: waiting, closing, and mending what the dead have left. States,
+// owners and memory-order pairs stand above BasicQueueWord, in shoal/detail/queue_word.hpp.
+//
+// What each step leaves behind when its process is killed right after it:
+//
+//   push   intent           nothing: a dead process's intent means nothing
+//          CAS tail         an empty slot that nobody is going to fill: whoever is held up by it
+//                           makes it a skip, which is popped as an item would be, and is none
+//          the item         the same
+//          word = full      the item; a sleeping popper finds it when its slice ends
+//   pop    CAS head         a full slot that nobody is going to empty: whoever is held up by it
+//                           does, and the item is lost
+//          word = empty     room; a sleeping pusher finds it when its slice ends
+//   mend   CAS of the word  mended
+//
+// Many may mend at once: each does so by a CAS from the very word it has judged, and no word comes
+// back. A claimant that lives is never judged dead: who sees its claim sees its intent too (I1),
+// and who sees its intent gone sees what it did before (I3), so the CAS fails.
+
+#include <atomic>
+#include <cstdint>
+#include <span>
+
+#include "core/wait.hpp"
+#include "core/waiter.hpp"
+#include "core/world.hpp"
+#include "shoal/detail/queue_word.hpp"
+
+namespace shoal::core {
+
+enum class RingOutcome { claimed, timed_out, closed, corrupted };
+
+template <class World>
+class Ring {
+ public:
+  using Atomics = typename World::Atomics;
+  using View = detail::BasicRing<Atomics>;
+  using Waiter = BasicWaiter<Atomics>;
+  using Intent = detail::BasicIntent<Atomics>;
+
+  // `waiters`: all thread records of the segment. `mine`: that of the caller.
+  Ring(World& world, const View& view, std::span<Waiter> waiters, Intent& mine)
+      : world_(world), view_(view), waiters_(waiters), mine_(mine) {}
+
+  // Claims a place: to write an item to, then published(); to read one from, then released().
+  RingOutcome claim_push(std::uint64_t& position, Deadline deadline) {
+    wait_for(view_.word->pushers, deadline,
+             [&](Glance glance) { return look_push(position, glance); });
+    const std::uint64_t tail = tail_position();
+    pass_on(view_.word->pushers, tail, empty(tail));
+    return outcome_;
+  }
+  RingOutcome claim_pop(std::uint64_t& position, Deadline deadline) {
+    return claim_pop(position, deadline, [&](std::uint64_t& claimed) {
+      return detail::claim_pop(view_, mine_, claimed) != 0;
+    });
+  }
+  // The same, by claim(position), which tries once.
+  template <class Claim>
+  RingOutcome claim_pop(std::uint64_t& position, Deadline deadline, Claim claim) {
+    wait_for(view_.word->poppers, deadline,
+             [&](Glance glance) { return look_pop(position, glance, claim); });
+    const std::uint64_t head = head_position();
+    pass_on(view_.word->poppers, head, full(head));
+    return outcome_;
+  }
+
+  void published(std::uint64_t position) {
+    fill_slot(view_, position);
+    end_operation(view_.word->poppers, 1);
+  }
+  void released(std::uint64_t position, int wakes = 1) {
+    empty_slot(view_, position);
+    end_operation(view_.word->pushers, wakes);
+  }
+  // Several at once have been published, or released: wakes as many.
+  void end_operation(typename World::template Atomic<std::uint32_t>& sleepers, int count) {
+    bool somebody_sleeps = finish(mine_, sleepers);
+    if (!world_.is_reached()) {
+      world_.fence();
+      somebody_sleeps = (sleepers.load(std::memory_order_relaxed) & detail::kSomebodySleeps) != 0;
+    }
+    if (somebody_sleeps) core::wake(world_, sleepers, count);
+  }
+
+  // Who waits, waits for what does not come any more: all look once more.
+  void close() {
+    view_.word->tail.fetch_or(detail::kClosed, std::memory_order_acq_rel);
+    core::wake(world_, view_.word->poppers, kEverybody);
+    core::wake(world_, view_.word->pushers, kEverybody);
+  }
+  bool is_closed() const {
+    return (view_.word->tail.load(std::memory_order_acquire) & detail::kClosed) != 0;
+  }
+  // Items that have been pushed, and not been popped: counted one by one, for among them may be
+  // places whose pushers died.
+  std::uint64_t size() const {
+    const std::uint64_t tail = tail_position();
+    std::uint64_t position = head_position();
+    std::uint64_t items = 0;
+    // No more than there are: what stands in shared memory does not decide how long this takes.
+    for (std::uint64_t i = 0; i < view_.shape.capacity() && position < tail; ++i) {
+      if (view_.state(position).load(std::memory_order_acquire) == full(position)) ++items;
+      position = view_.shape.next(position);
+    }
+    return items;
+  }
+  // One attempt to pop at the head, for who keeps all others from popping. False: there is no item.
+  template <class BeforeClaim>
+  bool pop_alone(std::uint64_t& position, BeforeClaim before_claim) {
+    position = head_position();
+    if (!view_.shape.is_position(position) ||
+        view_.state(position).load(std::memory_order_acquire) != full(position))
+      return false;
+    before_claim(position);
+    set_intent(mine_, view_.object, detail::Operation::pop, position, 1);
+    std::uint64_t seen = position;
+    return view_.word->head.compare_exchange_strong(seen, view_.shape.next(position),
+                                                    std::memory_order_acq_rel,  // I1
+                                                    std::memory_order_relaxed);
+  }
+  bool has_been_popped(std::uint64_t position) const { return head_position() > position; }
+
+  // Whether the slot of a position, claimed once, holds its item, or is about to: after having
+  // mended what the dead have left there.
+  bool is_current(std::uint64_t position) {
+    if (!view_.shape.is_position(position) || position >= tail_position()) return false;
+    mend(position, detail::Operation::push);
+    if (position < head_position()) mend(position, detail::Operation::pop);
+    const std::uint64_t seen = view_.state(position).load(std::memory_order_acquire);
+    return seen == empty(position) || seen == full(position);
+  }
+
+  // How often a call that may not wait looks at a place whose claimant is alive and about to go.
+  static constexpr int kBriefLooks = 64;
+
+ private:
+  using Sleepers = typename World::template Atomic<std::uint32_t>;
+
+  static std::uint64_t empty(std::uint64_t position) {
+    return detail::slot_word(position, detail::SlotState::empty);
+  }
+  static std::uint64_t full(std::uint64_t position) {
+    return detail::slot_word(position, detail::SlotState::full);
+  }
+  static std::uint64_t skip(std::uint64_t position) {
+    return detail::slot_word(position, detail::SlotState::skip);
+  }
+  // Acquire: who sees a claim sees the intent behind it. I2
+  std::uint64_t tail_position() const {
+    return view_.word->tail.load(std::memory_order_acquire) & ~detail::kClosed;
+  }
+  std::uint64_t head_position() const { return view_.word->head.load(std::memory_order_acquire); }
+
+  // One wake may have stood for several changes, or been spent on one who gave up: wakes another,
+  // where there is something for it.
+  void pass_on(Sleepers& sleepers, std::uint64_t next, std::uint64_t ready) {
+    if (view_.shape.is_position(next) && view_.state(next).load(std::memory_order_relaxed) == ready)
+      core::pass_on(world_, sleepers, 1);
+  }
+
+  template <class Looker>
+  void wait_for(Sleepers& sleepers, Deadline deadline, Looker look) {
+    outcome_ = RingOutcome::timed_out;
+    if (deadline == detail::kDoNotWait) {
+      for (int i = 0; i < kBriefLooks && look(Glance::last) == Look::wait_briefly; ++i)
+        world_.yield();
+      return;
+    }
+    core::wait(world_, sleepers, deadline, look);
+  }
+
+  Look end(RingOutcome outcome) {
+    outcome_ = outcome;
+    return Look::done;
+  }
+
+  Look look_push(std::uint64_t& position, Glance glance) {
+    for (;;) {
+      if (detail::claim_push(view_, mine_, position) != 0) return end(RingOutcome::claimed);
+      const std::uint64_t tail = view_.word->tail.load(std::memory_order_acquire);
+      if ((tail & detail::kClosed) != 0) return end(RingOutcome::closed);
+      if (!view_.shape.is_position(tail)) return end(RingOutcome::corrupted);
+      const Way way = clear_for_push(tail, glance);
+      if (way != Way::clear) return found(way);
+    }
+  }
+
+  template <class Claim>
+  Look look_pop(std::uint64_t& position, Glance glance, Claim& claim) {
+    for (;;) {
+      if (claim(position)) return end(RingOutcome::claimed);
+      const std::uint64_t head = head_position();
+      if (!view_.shape.is_position(head)) return end(RingOutcome::corrupted);
+      const Way way = clear_for_pop(head, glance);
+      if (way != Way::clear) return found(way);
+    }
+  }
+
+  // What stands in the way of the next push, or pop.
+  enum class Way {
+    clear,      // nothing any more: try again
+    blocked,    // there is no room, or no item
+    occupied,   // somebody alive is at it, and about to go
+    closed,     // and there will never be an item again
+    corrupted,  // what should never stand there
+  };
+
+  Look found(Way way) {
+    switch (way) {
+      case Way::closed:
+        return end(RingOutcome::closed);
+      case Way::corrupted:
+        return end(RingOutcome::corrupted);
+      case Way::occupied:
+        return Look::wait_briefly;
+      default:
+        return Look::wait;
+    }
+  }
+
+  // In the slot that comes next stands the item of a round before, or who is at it.
+  Way clear_for_push(std::uint64_t tail, Glance glance) {
+    const std::uint64_t before = view_.shape.round_before(tail);
+    const std::uint64_t seen = view_.state(tail).load(std::memory_order_acquire);
+    const std::uint64_t head = head_position();
+    if (seen == empty(tail) || tail_position() != tail) return Way::clear;
+    if (seen == empty(before)) return clear_of(before, detail::Operation::push, glance);
+    if (seen != full(before) && seen != skip(before)) return Way::corrupted;
+    if (head != before) return clear_of(before, detail::Operation::pop, glance);
+    if (seen == full(before)) return Way::blocked;
+    pass(before);
+    return Way::clear;
+  }
+
+  Way clear_for_pop(std::uint64_t head, Glance glance) {
+    const std::uint64_t seen = view_.state(head).load(std::memory_order_acquire);
+    const std::uint64_t tail = view_.word->tail.load(std::memory_order_acquire);
+    if (seen == full(head) || head_position() != head) return Way::clear;
+    if (seen == skip(head)) {
+      pass(head);
+      return Way::clear;
+    }
+    if ((tail & ~detail::kClosed) == head) {
+      // Nobody has pushed there; somebody may be at the item of a round before.
+      const std::uint64_t before = view_.shape.round_before(head);
+      if (seen != empty(head) && seen != full(before) && seen != skip(before))
+        return Way::corrupted;
+      return tail == head ? Way::blocked : Way::closed;
+    }
+    if (seen != empty(head)) return Way::corrupted;
+    return clear_of(head, detail::Operation::push, glance);
+  }
+
+  // Of a place that has been claimed, and not been left.
+  Way clear_of(std::uint64_t position, detail::Operation operation, Glance glance) {
+    if (glance == Glance::quick) return Way::occupied;
+    return mend(position, operation) ? Way::clear : Way::occupied;
+  }
+
+  // Pops a skip from the head. Where somebody else is faster, nothing.
+  void pass(std::uint64_t position) {
+    set_intent(mine_, view_.object, detail::Operation::pop, position, 1);
+    std::uint64_t seen = position;
+    if (view_.word->head.compare_exchange_strong(seen, view_.shape.next(position),
+                                                 std::memory_order_release,  // I1
+                                                 std::memory_order_relaxed))
+      released(position);
+    else
+      clear_intent(mine_);
+  }
+
+  // Where nobody living is at a claimed position, leaves it in their place: true. Requires to have
+  // seen the claim.
+  bool mend(std::uint64_t position, detail::Operation operation) {
+    std::uint64_t seen = view_.state(position).load(std::memory_order_acquire);
+    const std::uint64_t left = operation == detail::Operation::push
+                                   ? skip(position)
+                                   : empty(view_.shape.round_later(position));
+    const bool in_the_way = operation == detail::Operation::push
+                                ? seen == empty(position)
+                                : seen == full(position) || seen == skip(position);
+    if (!in_the_way) return true;  // gone by now
+    if (somebody_intends(position, operation)) return false;
+    // Acquire: what the dead one did is passed on. Release: with the slot.
+    view_.state(position).compare_exchange_strong(seen, left, std::memory_order_acq_rel,
+                                                  std::memory_order_relaxed);
+    const bool push = operation == detail::Operation::push;
+    end_operation(push ? view_.word->poppers : view_.word->pushers, 1);
+    return true;
+  }
+
+  bool somebody_intends(std::uint64_t position, detail::Operation operation) {
+    for (const Waiter& waiter : waiters_) {
+      const std::uint64_t what = waiter.intent.what.load(std::memory_order_acquire);    // I4
+      const std::uint64_t count = waiter.intent.count.load(std::memory_order_acquire);  // I4
+      if (detail::operation_of(what) == operation &&
+          view_.shape.distance(detail::position_of(what), position) < count &&
+          waiter.intent.object.load(std::memory_order_acquire) == view_.object &&  // I4
+          world_.alive(waiter.owner.load(std::memory_order_acquire)))
+        return true;
+    }
+    return false;
+  }
+
+  World& world_;
+  const View& view_;
+  const std::span<Waiter> waiters_;
+  Intent& mine_;
+  RingOutcome outcome_ = RingOutcome::timed_out;
+};
+
+}  // namespace shoal::core
