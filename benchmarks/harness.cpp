@@ -16,7 +16,7 @@
 namespace bench {
 
 constexpr int kMaxWorkers = 16;
-constexpr unsigned kMostSeconds = 10;
+constexpr std::chrono::seconds kMostTime(10);  // beyond what a measurement is meant to take
 
 struct Worker::Shared {
   struct alignas(128) Result {
@@ -75,10 +75,10 @@ class SharedMemory {
   void* const address_;
 };
 
-void pin(int worker) {
+void pin(int worker, int cores) {
   cpu_set_t all;
   if (::sched_getaffinity(0, sizeof all, &all) != 0) return;
-  int skip = worker % CPU_COUNT(&all);
+  int skip = worker % std::min(cores, CPU_COUNT(&all));
   for (unsigned cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
     if (!CPU_ISSET(cpu, &all) || skip-- > 0) continue;
     cpu_set_t one;
@@ -91,11 +91,11 @@ void pin(int worker) {
 
 // Every other worker ends as well: by SIGALRM at the latest.
 [[noreturn]] void run_worker(Worker::Shared& shared, int number, const Place& place,
-                             const Work& work) {
+                             const Work& work, std::chrono::seconds most, int cores) {
   int code = 0;
   try {
-    ::alarm(kMostSeconds);
-    pin(number);
+    ::alarm(static_cast<unsigned>(most.count()));
+    pin(number, cores);
     work(Worker(shared, number), place);
   } catch (const std::exception& error) {
     if (!shared.failed.exchange(true))
@@ -118,16 +118,17 @@ std::string unique_name() {
 
 }  // namespace
 
-Report in_processes(int workers, const Work& work, std::chrono::milliseconds time) {
+Report in_processes(int workers, const Work& work, std::chrono::milliseconds time, int cores) {
   const SharedMemory memory(sizeof(Worker::Shared) + alignof(Worker::Shared));
   const SharedMemory room(Place::kBytes);
   auto& shared = *new (memory.address()) Worker::Shared(workers);
   const Place place{room.address(), unique_name()};
+  const auto most = kMostTime + std::chrono::ceil<std::chrono::seconds>(time);
 
   std::vector<pid_t> processes;
   for (int i = 0; i < workers; ++i) {
     const pid_t process = ::fork();
-    if (process == 0) run_worker(shared, i, place, work);
+    if (process == 0) run_worker(shared, i, place, work, most, cores);
     if (process < 0) throw std::runtime_error("fork failed");
     processes.push_back(process);
   }

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,15 @@ struct Contender {
   std::function<Sample()> measure;
 };
 
+// What the times of a table are printed in.
+struct Unit {
+  const char* name;
+  double ns;
+};
+inline constexpr Unit kNanoseconds{"ns", 1};
+inline constexpr Unit kMicroseconds{"us", 1e3};
+inline constexpr Unit kMilliseconds{"ms", 1e6};
+
 // What is compared. In each round every contender is measured once, each time another one first, so
 // that whatever disturbs the machine disturbs all alike.
 struct Case {
@@ -32,6 +42,8 @@ struct Case {
   std::string what;
   std::string baseline;  // the contender whose time is 1.00
   std::vector<Contender> contenders;
+  Unit unit = kNanoseconds;
+  int rounds = 0;  // so many, however many are asked for; 0: as many as are asked for
 };
 
 // All there are: one function a file.
@@ -43,9 +55,16 @@ std::vector<Case> value_cases();
 // else's: for contenders that are found by name.
 struct Place {
   static constexpr std::size_t kBytes = 1 << 16;
-  void* memory;
+  void* memory;  // its second half is for what the processes tell each other: see talk()
   std::string name;
 };
+
+// What the processes of a measurement tell each other: a T, which zeroes must make a valid one.
+template <class T>
+T& talk(const Place& place) {
+  static_assert(sizeof(T) <= Place::kBytes / 2);
+  return *reinterpret_cast<T*>(static_cast<std::byte*>(place.memory) + Place::kBytes / 2);
+}
 
 // What a process that is measured can do. Those of one measurement have numbers from 0; each is
 // alone on its core where there are enough.
@@ -82,11 +101,35 @@ struct Report {
 
 using Work = std::function<void(const Worker&, const Place&)>;
 
-// Does the work in that many new processes at once. They are stopped() after that time, if any.
-Report in_processes(int workers, const Work& work, std::chrono::milliseconds time = {});
+// Does the work in that many new processes at once, on that many cores at most. They are stopped()
+// after that time, if any.
+Report in_processes(int workers, const Work& work, std::chrono::milliseconds time = {},
+                    int cores = 1 << 16);
 
 // The sample of a measurement with one worker.
 Sample alone(const Work& work);
+
+// The contender, made by the first worker before the others find it. Its name, if it has one, goes
+// at once.
+template <class Contestant, class... Arguments>
+std::unique_ptr<Contestant> open_together(const Worker& worker, const Place& place,
+                                          const Arguments&... arguments) {
+  std::unique_ptr<Contestant> contestant;
+  const auto make = [&](bool first) {
+    contestant = std::make_unique<Contestant>(place, first, arguments...);
+  };
+  if (worker.number() == 0) make(true);
+  worker.meet();
+  if (worker.number() != 0) make(false);
+  worker.meet();
+  if constexpr (requires { Contestant::remove(place); })
+    if (worker.number() == 0) Contestant::remove(place);
+  return contestant;
+}
+
+// Names a class to a lambda.
+template <class T>
+struct Type {};
 
 // Measures one call: how many fill 2 ms is found first, and warms up; then as many are timed again
 // and again, and the least is reported: whatever else runs on the machine only adds to it.

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <memory>
+#include <stdexcept>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "harness.hpp"
@@ -33,19 +37,6 @@ std::uint64_t steps_in(std::chrono::nanoseconds time) {
   return static_cast<std::uint64_t>(steps_per_ns * static_cast<double>(time.count()));
 }
 
-// The contender, made by the first worker before the others find it. Its name goes at once.
-template <class Lock>
-std::unique_ptr<Lock> open(const Worker& worker, const Place& place) {
-  std::unique_ptr<Lock> lock;
-  if (worker.number() == 0) lock = std::make_unique<Lock>(place, true);
-  worker.meet();
-  if (!lock) lock = std::make_unique<Lock>(place, false);
-  worker.meet();
-  if constexpr (requires { Lock::remove(place); })
-    if (worker.number() == 0) Lock::remove(place);
-  return lock;
-}
-
 template <class Lock>
 void count_one(Lock& lock, const Worker& worker, std::uint64_t steps) {
   lock.lock();
@@ -68,7 +59,7 @@ template <class Lock>
 Sample uncontended() {
   constexpr std::uint64_t kTimes = 20'000;
   const Report report = in_processes(2, [](const Worker& worker, const Place& place) {
-    const auto lock = open<Lock>(worker, place);
+    const auto lock = open_together<Lock>(worker, place);
     if (worker.number() == 0)
       report_time_of(worker, [&](std::uint64_t n) {
         for (std::uint64_t i = 0; i < n; ++i) {
@@ -88,7 +79,7 @@ template <class Lock>
 Sample contended(int workers, std::chrono::nanoseconds section) {
   const std::uint64_t steps = steps_in(section);
   const auto work = [steps](const Worker& worker, const Place& place) {
-    const auto lock = open<Lock>(worker, place);
+    const auto lock = open_together<Lock>(worker, place);
     std::uint64_t mine = 0;
     const auto begin = Clock::now();
     for (; !worker.stopped(); ++mine) {
@@ -104,8 +95,103 @@ Sample contended(int workers, std::chrono::nanoseconds section) {
   return judged(sample, report, report.operations);
 }
 
+constexpr std::uint64_t kHandOvers = 2'001;
+
+// What holder and waiter of a hand-over tell each other: how many of each there have been. The
+// waiter reads the times at the end only: a line that it had read before would have to be fetched
+// back from it, and unlock() would wait for that.
+struct HandOvers {
+  alignas(128) std::atomic<std::uint64_t> held;
+  alignas(128) std::atomic<std::uint64_t> awaited;
+  alignas(128) std::atomic<std::uint64_t> taken;
+  alignas(128) Clock::rep given_at[kHandOvers];
+};
+
+// Waits without sleeping: both sides are to be awake. On a machine with one core it lets go of that.
+void until(const std::atomic<std::uint64_t>& number, std::uint64_t value) {
+  for (std::uint64_t looks = 1; number.load(std::memory_order_acquire) != value; ++looks)
+    if (looks % 10'000 == 0) std::this_thread::yield();
+}
+
+// Long enough for the other side to have asked for the lock, and found it held.
+constexpr std::chrono::microseconds kHeldFor(2);
+
 template <class Lock>
-struct Type {};
+void give(Lock& lock, const Worker& worker, HandOvers& all, std::uint64_t i) {
+  lock.lock();
+  worker.protected_number() = worker.protected_number() + 1;
+  all.held.store(i + 1, std::memory_order_release);
+  until(all.awaited, i + 1);
+  const auto asked = Clock::now();
+  auto now = asked;
+  while (now - asked < kHeldFor) now = Clock::now();
+  all.given_at[i] = now.time_since_epoch().count();
+  lock.unlock();
+  until(all.taken, i + 1);
+}
+
+// Returns when it had the lock.
+template <class Lock>
+Clock::rep take(Lock& lock, const Worker& worker, HandOvers& all, std::uint64_t i) {
+  until(all.held, i + 1);
+  all.awaited.store(i + 1, std::memory_order_release);
+  lock.lock();
+  const auto now = Clock::now();
+  worker.protected_number() = worker.protected_number() + 1;
+  lock.unlock();
+  all.taken.store(i + 1, std::memory_order_release);
+  return now.time_since_epoch().count();
+}
+
+std::chrono::nanoseconds median_hand_over(const HandOvers& all, std::vector<Clock::rep> taken_at) {
+  for (std::size_t i = 0; i < kHandOvers; ++i)
+    if ((taken_at[i] -= all.given_at[i]) < 0)
+      throw std::runtime_error("was taken before it was given");
+  const auto middle = taken_at.begin() + kHandOvers / 2;
+  std::nth_element(taken_at.begin(), middle, taken_at.end());
+  return Clock::duration(*middle);
+}
+
+// From the holder's look at the clock, just before it unlocks, to the waiter's, just after lock()
+// has returned; the median of many.
+template <class Lock>
+Sample handed_over() {
+  const Report report = in_processes(2, [](const Worker& worker, const Place& place) {
+    const auto lock = open_together<Lock>(worker, place);
+    auto& all = talk<HandOvers>(place);
+    if (worker.number() == 0) {
+      for (std::uint64_t i = 0; i < kHandOvers; ++i) give(*lock, worker, all, i);
+      return;
+    }
+    std::vector<Clock::rep> taken_at(kHandOvers);
+    for (std::uint64_t i = 0; i < kHandOvers; ++i) taken_at[i] = take(*lock, worker, all, i);
+    worker.report(1, median_hand_over(all, std::move(taken_at)));
+  });
+  return judged({report.ns, 0, report.broken}, report, 2 * kHandOvers);
+}
+
+// The longest that any of the workers, more than there are cores, had to wait for the lock.
+template <class Lock>
+Sample starved(int workers, int cores, std::chrono::seconds time) {
+  const auto work = [](const Worker& worker, const Place& place) {
+    const auto lock = open_together<Lock>(worker, place);
+    std::uint64_t mine = 0;
+    std::chrono::nanoseconds longest{};
+    for (; !worker.stopped(); ++mine) {
+      const auto begin = Clock::now();
+      lock->lock();
+      longest = std::max<std::chrono::nanoseconds>(longest, Clock::now() - begin);
+      worker.protected_number() = worker.protected_number() + 1;
+      lock->unlock();
+    }
+    worker.report(mine, longest);
+  };
+  const Report report = in_processes(workers, work, time, cores);
+  const Sample sample{report.ns,
+                      static_cast<double>(report.most) / static_cast<double>(report.least),
+                      report.broken};
+  return judged(sample, report, report.operations);
+}
 
 // Whoever is measured: a new contender is one line here.
 template <class Measure>
@@ -134,6 +220,16 @@ std::vector<Case> lock_cases() {
            "pthread mutex", contenders([=]<class Lock>(Type<Lock>) {
              return contended<Lock>(workers, std::chrono::nanoseconds(section));
            })});
+  cases.push_back({"lock.handover",
+                   "unlock to the return of lock() in another process, which has waited for 2 us",
+                   "pthread mutex",
+                   contenders([]<class Lock>(Type<Lock>) { return handed_over<Lock>(); })});
+  cases.push_back({"lock.starvation",
+                   "4 processes on 2 cores, 10 s each contender, once; the longest wait of any",
+                   "pthread mutex", contenders([]<class Lock>(Type<Lock>) {
+                     return starved<Lock>(4, 2, std::chrono::seconds(10));
+                   }),
+                   kMilliseconds, 1});
   return cases;
 }
 

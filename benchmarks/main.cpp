@@ -75,7 +75,7 @@ int run_all(const Options& options) {
   int ran = 0;
   for (const Case& what : all_cases()) {
     if (!is_wanted(what, options)) continue;
-    const Result result = run(what, options.rounds);
+    const Result result = run(what, what.rounds > 0 ? what.rounds : options.rounds);
     print_table(result);
     if (json) write_json(json.get(), machine, library, result);
     all_well = all_well && !is_broken(result);

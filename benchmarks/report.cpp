@@ -59,11 +59,10 @@ void print_row(const Result& result, const std::string& name, const std::vector<
     std::printf("  %-22s  BROKEN: %s\n", name.c_str(), broken.c_str());
     return;
   }
-  const bool slow = times(baseline(result)).median >= 2'000;
   const Spread time = times(samples);
-  const double unit = slow ? 1000 : 1;
-  std::printf("  %-22s %8.2f %s %9.2f %9.2f", name.c_str(), time.median / unit, slow ? "us" : "ns",
-              time.least / unit, time.most / unit);
+  const Unit unit = result.of.unit;
+  std::printf("  %-22s %8.2f %s %9.2f %9.2f", name.c_str(), time.median / unit.ns, unit.name,
+              time.least / unit.ns, time.most / unit.ns);
   if (why_broken(baseline(result)).empty()) {
     const Spread ratio = ratios(samples, baseline(result));
     std::printf("   %6.2f %7.2f %6.2f", ratio.median, ratio.least, ratio.most);

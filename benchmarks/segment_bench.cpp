@@ -114,11 +114,13 @@ std::vector<Case> segment_cases() {
       {"segment.open",
        "open an existing segment of 64 MiB and a number in it, read it, close both",
        "raw",
-       {{"shoal::Segment", open<Shoal>}, {"raw", open<Raw>}, {"boost managed", open<Boost>}}},
+       {{"shoal::Segment", open<Shoal>}, {"raw", open<Raw>}, {"boost managed", open<Boost>}},
+       kMicroseconds},
       {"segment.create",
        "create a segment of 64 MiB and a number in it, close both, remove it",
        "raw",
-       {{"shoal::Segment", create<Shoal>}, {"raw", create<Raw>}, {"boost managed", create<Boost>}}},
+       {{"shoal::Segment", create<Shoal>}, {"raw", create<Raw>}, {"boost managed", create<Boost>}},
+       kMicroseconds},
   };
 }
 
