@@ -154,6 +154,13 @@ Report in_processes(int workers, const Work& work, std::chrono::milliseconds tim
   return report;
 }
 
+Sample judged(Sample sample, const Report& report, std::uint64_t protected_number) {
+  if (sample.broken.empty() && report.protected_number != protected_number)
+    sample.broken = "lets two in at once: " + std::to_string(report.protected_number) + " of " +
+                    std::to_string(protected_number) + " counted";
+  return sample;
+}
+
 Sample alone(const Work& work) {
   const Report report = in_processes(1, work);
   return {report.ns / static_cast<double>(report.operations), 0, report.broken};

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace bench {
@@ -47,8 +48,13 @@ struct Case {
 };
 
 // All there are: one function a file.
+std::vector<Case> barrier_cases();
+std::vector<Case> condition_cases();
+std::vector<Case> event_cases();
 std::vector<Case> lock_cases();
+std::vector<Case> rlock_cases();
 std::vector<Case> segment_cases();
+std::vector<Case> semaphore_cases();
 std::vector<Case> value_cases();
 
 // What the processes of one measurement share. `memory` is zero at first, and `name` is nobody
@@ -109,6 +115,9 @@ Report in_processes(int workers, const Work& work, std::chrono::milliseconds tim
 // The sample of a measurement with one worker.
 Sample alone(const Work& work);
 
+// That sample; broken, where the workers did not leave that number: two were let in at once.
+Sample judged(Sample sample, const Report& report, std::uint64_t protected_number);
+
 // The contender, made by the first worker before the others find it. Its name, if it has one, goes
 // at once.
 template <class Contestant, class... Arguments>
@@ -130,6 +139,43 @@ std::unique_ptr<Contestant> open_together(const Worker& worker, const Place& pla
 // Names a class to a lambda.
 template <class T>
 struct Type {};
+
+// Two workers pass a turn to and fro for a while: the time of one way. A Turns is a contender with
+//
+//   void await(int worker);   returns when it is that worker's turn; worker 0 has the first
+//   void give(int worker);    makes it that worker's turn
+template <class Turns>
+Sample take_turns() {
+  const auto work = [](const Worker& worker, const Place& place) {
+    const auto turns = open_together<Turns>(worker, place);
+    auto& over = talk<std::atomic<bool>>(place);  // relaxed: who has the turn has it alone
+    const int me = worker.number();
+    std::uint64_t mine = 0;
+    const auto begin = std::chrono::steady_clock::now();
+    for (bool last = false; !last; ++mine) {
+      turns->await(me);
+      last = over.load(std::memory_order_relaxed);
+      worker.protected_number() = worker.protected_number() + 1;
+      if (worker.stopped()) over.store(true, std::memory_order_relaxed);
+      turns->give(1 - me);
+    }
+    worker.report(mine, std::chrono::steady_clock::now() - begin);
+  };
+  const Report report = in_processes(2, work, std::chrono::milliseconds(120));
+  return judged({report.ns / static_cast<double>(report.operations), 0, report.broken}, report,
+                report.operations);
+}
+
+// Waits as one does who cannot sleep.
+template <class Predicate>
+void spin_until(Predicate predicate) {
+  for (int looks = 1; !predicate(); ++looks) {
+    if (looks % 64 == 0) std::this_thread::yield();
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+  }
+}
 
 // Measures one call: how many fill 2 ms is found first, and warms up; then as many are timed again
 // and again, and the least is reported: whatever else runs on the machine only adds to it.

@@ -45,14 +45,6 @@ void count_one(Lock& lock, const Worker& worker, std::uint64_t steps) {
   lock.unlock();
 }
 
-// What was counted under the lock must be there.
-Sample judged(Sample sample, const Report& report, std::uint64_t counted) {
-  if (sample.broken.empty() && report.protected_number != counted)
-    sample.broken = "is no lock: " + std::to_string(report.protected_number) + " of " +
-                    std::to_string(counted) + " counted";
-  return sample;
-}
-
 // The first worker is measured while the other one sleeps; then both count at once, to see that it
 // is a lock.
 template <class Lock>

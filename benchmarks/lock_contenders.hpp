@@ -61,7 +61,7 @@ class BareWord {
   std::atomic<int>& word_;
 };
 
-enum class Pthread { plain, robust, adaptive };
+enum class Pthread { plain, robust, adaptive, recursive, recursive_robust };
 
 template <Pthread kind>
 class PthreadMutex {
@@ -72,7 +72,10 @@ class PthreadMutex {
     pthread_mutexattr_t attributes;
     ::pthread_mutexattr_init(&attributes);
     ::pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-    if (kind == Pthread::robust) ::pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+    if (kind == Pthread::robust || kind == Pthread::recursive_robust)
+      ::pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+    if (kind == Pthread::recursive || kind == Pthread::recursive_robust)
+      ::pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
     if (kind == Pthread::adaptive)
       ::pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
     ::pthread_mutex_init(&mutex_, &attributes);

@@ -65,7 +65,7 @@ void print_row(const Result& result, const std::string& name, const std::vector<
               time.least / unit.ns, time.most / unit.ns);
   if (why_broken(baseline(result)).empty()) {
     const Spread ratio = ratios(samples, baseline(result));
-    std::printf("   %6.2f %7.2f %6.2f", ratio.median, ratio.least, ratio.most);
+    std::printf("   %6.3f %7.3f %6.3f", ratio.median, ratio.least, ratio.most);
   }
   if (samples.front().fairness > 0) {
     const Spread turns = spread_of(samples, [](const Sample& sample) { return sample.fairness; });
