@@ -127,7 +127,7 @@ Sample notify() {
     worker.meet();
     for (int i = 0; i < kTurns; ++i) {
       turns->await(worker.number());
-      worker.protected_number() = worker.protected_number() + 1;
+      worker.count_turn();
       turns->give(1 - worker.number());
     }
   });

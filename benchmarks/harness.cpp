@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <limits>
 #include <new>
 #include <stdexcept>
 #include <thread>
@@ -35,16 +36,26 @@ struct Worker::Shared {
 
 Worker::Worker(Shared& shared, int number) : shared_(shared), stop_(shared.stop), number_(number) {}
 
-// Who waits for long sleeps, so as not to disturb who is being measured.
-void Worker::meet() const {
+void Worker::meet(int looks_before_sleeping) const {
   const int turn = shared_.met.fetch_add(1) / shared_.workers + 1;
   for (int looks = 0; shared_.met.load() < turn * shared_.workers; ++looks) {
     if (shared_.failed.load()) throw std::runtime_error("another worker failed");
-    if (looks < 1000)
+    if (looks < looks_before_sleeping)
       ::sched_yield();
     else
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
+}
+
+// Who waits for long sleeps, so as not to disturb who is being measured.
+void Worker::meet() const { meet(1000); }
+
+void Worker::meet_awake() const { meet(std::numeric_limits<int>::max()); }
+
+void Worker::count_turn() const {
+  const std::uint64_t turn = shared_.protected_number;
+  if (turn % 2 != static_cast<std::uint64_t>(number_)) throw std::runtime_error("is out of turn");
+  shared_.protected_number = turn + 1;
 }
 
 volatile std::uint64_t& Worker::protected_number() const { return shared_.protected_number; }

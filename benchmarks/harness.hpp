@@ -82,14 +82,20 @@ class Worker {
   int number() const { return number_; }
   // Waits for all the others of this measurement.
   void meet() const;
+  // The same without sleeping: all go on at once. Only where none of them is being measured.
+  void meet_awake() const;
   // True when the time given to in_processes() is over.
   bool stopped() const { return stop_.load(std::memory_order_relaxed); }
   // A number that the workers share, for the contender to protect.
   volatile std::uint64_t& protected_number() const;
+  // Counts a turn there, of two workers that take turns; throws if it is the other one's.
+  void count_turn() const;
   // What this worker did.
   void report(std::uint64_t operations, std::chrono::nanoseconds time) const;
 
  private:
+  void meet(int looks_before_sleeping) const;
+
   Shared& shared_;
   const std::atomic<bool>& stop_;
   int number_;
@@ -155,7 +161,7 @@ Sample take_turns() {
     for (bool last = false; !last; ++mine) {
       turns->await(me);
       last = over.load(std::memory_order_relaxed);
-      worker.protected_number() = worker.protected_number() + 1;
+      worker.count_turn();
       if (worker.stopped()) over.store(true, std::memory_order_relaxed);
       turns->give(1 - me);
     }

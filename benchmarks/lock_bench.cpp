@@ -60,6 +60,7 @@ Sample uncontended() {
         }
       });
     worker.meet();
+    worker.meet_awake();
     for (std::uint64_t i = 0; i < kTimes; ++i) count_one(*lock, worker, 0);
   });
   return judged({report.ns / static_cast<double>(report.operations), 0, report.broken}, report,

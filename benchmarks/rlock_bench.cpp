@@ -68,6 +68,7 @@ Sample measured(bool nested) {
       if (nested) lock->unlock();
     }
     worker.meet();
+    worker.meet_awake();
     for (std::uint64_t i = 0; i < kTimes; ++i) count_one_twice_locked(*lock, worker);
   });
   return judged({report.ns / static_cast<double>(report.operations), 0, report.broken}, report,
