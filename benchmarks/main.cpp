@@ -113,7 +113,7 @@ int main(int argc, char** argv) try {
   }
   if (!options.list) return run_all(options);
   for (const Case& what : all_cases())
-    std::printf("%-22s %s\n", what.name.c_str(), what.what.c_str());
+    std::printf("%-24s %s\n", what.name.c_str(), what.what.c_str());
   return 0;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "shoal_bench: %s\n", error.what());

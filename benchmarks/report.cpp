@@ -56,12 +56,12 @@ const std::vector<Sample>& baseline(const Result& result) {
 
 void print_row(const Result& result, const std::string& name, const std::vector<Sample>& samples) {
   if (const std::string broken = why_broken(samples); !broken.empty()) {
-    std::printf("  %-22s  BROKEN: %s\n", name.c_str(), broken.c_str());
+    std::printf("  %-24s  BROKEN: %s\n", name.c_str(), broken.c_str());
     return;
   }
   const Spread time = times(samples);
   const Unit unit = result.of.unit;
-  std::printf("  %-22s %8.2f %s %9.2f %9.2f", name.c_str(), time.median / unit.ns, unit.name,
+  std::printf("  %-24s %8.2f %s %9.2f %9.2f", name.c_str(), time.median / unit.ns, unit.name,
               time.least / unit.ns, time.most / unit.ns);
   if (why_broken(baseline(result)).empty()) {
     const Spread ratio = ratios(samples, baseline(result));
@@ -89,7 +89,7 @@ void print_machine(const Machine& machine, const std::string& library, int round
 void print_table(const Result& result) {
   const bool fairness = result.samples.front().front().fairness > 0;
   std::printf("\n%s: %s\n", result.of.name.c_str(), result.of.what.c_str());
-  std::printf("  %-22s %11s %9s %9s   %6s %7s %6s%s\n", "", "median", "least", "most", "ratio",
+  std::printf("  %-24s %11s %9s %9s   %6s %7s %6s%s\n", "", "median", "least", "most", "ratio",
               "least", "most", fairness ? "   most/fewest turns" : "");
   for (std::size_t i = 0; i < result.samples.size(); ++i)
     print_row(result, result.of.contenders[i].name, result.samples[i]);
