@@ -202,6 +202,8 @@ std::vector<Contender> contenders(Measure measure) {
 
 std::vector<Case> lock_cases() {
   std::vector<Case> cases;
+  auto of_hand_over = contenders([]<class Lock>(Type<Lock>) { return handed_over<Lock>(); });
+  of_hand_over.push_back({"exchange, never yields", handed_over<NeverYields>});
   cases.push_back({"lock.uncontended", "lock and unlock, nobody else wants it", "pthread mutex",
                    contenders([]<class Lock>(Type<Lock>) { return uncontended<Lock>(); })});
   for (const int workers : {2, 4})
@@ -215,8 +217,7 @@ std::vector<Case> lock_cases() {
            })});
   cases.push_back({"lock.handover",
                    "unlock to the return of lock() in another process, which has waited for 2 us",
-                   "pthread mutex",
-                   contenders([]<class Lock>(Type<Lock>) { return handed_over<Lock>(); })});
+                   "pthread mutex", of_hand_over});
   cases.push_back({"lock.starvation",
                    "4 processes on 2 cores, 10 s each contender, once; the longest wait of any",
                    "pthread mutex", contenders([]<class Lock>(Type<Lock>) {
