@@ -82,6 +82,16 @@ TEST_CASE("a party that dies inside breaks it for those who wait and those who c
   CHECK_FALSE(barrier.broken());
 }
 
+TEST_CASE("a party that dies inside breaks it also for the last to come, whom nobody waits for") {
+  const Segment segment = Segment::anonymous();
+  const Barrier barrier(segment, "b", 2);
+  Child victim([&] { barrier.arrive_and_wait(); });
+  await_waiting(barrier, 1);
+  victim.kill();
+  CHECK(throws<BrokenBarrier>([&] { barrier.arrive_and_wait(); }));
+  CHECK(barrier.broken());
+}
+
 TEST_CASE("after reset it may be used again") {
   const Segment segment = Segment::anonymous();
   const Barrier barrier(segment, "b", 2);

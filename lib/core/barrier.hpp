@@ -3,6 +3,9 @@
 
 // A barrier; its words are in shoal/detail/barrier_word.hpp.
 //
+// A round does not complete over a dead process: who waits looks for one when its slice ends, and the
+// last one to arrive before it lets the others go.
+//
 // What each step leaves behind when its process is killed right after it:
 //
 //   mark = this round     a dead process inside: the barrier breaks
@@ -98,7 +101,9 @@ class Barrier {
       }
       mark(me, seen.round());
       const int index = seen.arrived();
-      if (index + 1 < parties()) {
+      if (index > 0 && index + 1 == parties() && somebody_died_inside(seen)) {
+        break_round(seen.round());  // nobody else may have noticed: all others may be dead
+      } else if (index + 1 < parties()) {
         if (replace(seen, seen.with_arrival())) return {Arrival::waits, index, seen.round()};
       } else if (has_action) {
         if (replace(seen, seen.with_arrival().with_acting()))
