@@ -12,16 +12,20 @@
 #include <iterator>
 #include <system_error>
 
+#include "kinds.hpp"
+#include "shoal/detail/array_word.hpp"
+#include "shoal/detail/barrier_word.hpp"
+#include "shoal/detail/bounded_word.hpp"
+#include "shoal/detail/condition_word.hpp"
+#include "shoal/detail/event_word.hpp"
+#include "shoal/detail/semaphore_word.hpp"
 #include "shoal/detail/value_word.hpp"
 #include "support/state_hash.hpp"
 
 namespace shoal_test {
 namespace {
 
-using shoal::detail::Kind;
-using shoal::detail::LockWord;
-using shoal::detail::OwnerValue;
-using shoal::detail::ValueWord;
+using namespace shoal::detail;
 namespace format = shoal::format;
 
 class Hash {
@@ -44,6 +48,51 @@ std::uint64_t hash_of_lock(const LockWord& word) {
   hash.add(static_cast<std::uint32_t>(word.holder.load()));
   for (const auto& fact : word.obituary.words) hash.add(static_cast<std::uint32_t>(fact.load()));
   return hash.value();
+}
+
+// Of an object that has as many bytes as its kind takes at least.
+std::uint64_t hash_of_words(Kind kind, std::byte* memory, std::size_t bytes,
+                            std::uint32_t processes) {
+  Hash hash;
+  switch (kind) {
+    case Kind::lock:
+      return hash_of_lock(*reinterpret_cast<LockWord*>(memory));
+    case Kind::rlock: {
+      const auto& word = *reinterpret_cast<LockWord*>(memory);
+      return hash.add(hash_of_lock(word), word.depth.load()).value();
+    }
+    case Kind::value: {
+      const auto& word = *reinterpret_cast<ValueWord*>(memory);
+      hash.add(hash_of_lock(word.lock), hash_of_lock(word.writer), word.version.load());
+      return hash.add_bytes(memory + sizeof word, bytes - sizeof word).value();
+    }
+    case Kind::array: {
+      const auto& word = *reinterpret_cast<ArrayWord*>(memory);
+      hash.add(hash_of_lock(word.lock), hash_of_lock(word.writer), word.pending.load());
+      return hash.add_bytes(memory + sizeof word, bytes - sizeof word).value();
+    }
+    case Kind::bounded_semaphore: {
+      auto& word = *reinterpret_cast<BoundedWord*>(memory);
+      hash.add(hash_of_lock(word.lock), word.count.load(), word.sleepers.load());
+      for (const HeldPermits& held : held_permits(word, processes))
+        hash.add(held.owner.load(), held.permits.load());
+      return hash.value();
+    }
+    case Kind::barrier: {
+      auto& word = *reinterpret_cast<BarrierWord*>(memory);
+      hash.add(word.state.load(), word.sleepers.load());
+      for (const BarrierMark& mark : barrier_marks(word, processes))
+        hash.add(mark.owner.load(), mark.round.load());
+      return hash.value();
+    }
+    case Kind::semaphore:
+    case Kind::event:
+    case Kind::condition:  // 64 bytes each, of numbers only
+      return hash.add_bytes(memory, least_bytes(kind, processes)).value();
+    case Kind::none:
+      break;
+  }
+  return 0;
 }
 
 }  // namespace
@@ -76,7 +125,9 @@ std::uint64_t SegmentView::hash() const {
     hash.add(tables_->process(i).life.load(), tables_->process(i).pid.load() != 0);
   }
   for (std::uint32_t i = 0; i < tables_->threads(); ++i) {
-    hash.add(tables_->thread(i).owner.load(), tables_->thread(i).waits_for.load());
+    const format::ThreadRecord& thread = tables_->thread(i);
+    hash.add(thread.owner.load(), thread.waits_for.load(), thread.turn.load());
+    hash.add(thread.condition.load(), thread.sleepers.load());
   }
   for (std::uint32_t i = 0; i < tables_->objects(); ++i) hash.add(hash_of_object(i));
   return hash.add(tables_->marks().heap.load()).value();
@@ -93,22 +144,17 @@ std::uint64_t SegmentView::hash_of_object(std::uint32_t index) const {
   if (state == format::State::free || !tables_->in_heap(record.offset, record.bytes)) {
     return hash.value();
   }
-  const std::byte* memory = tables_->heap() + record.offset;
-  if (record.kind == Kind::lock && record.bytes >= sizeof(LockWord))
-    return hash.add(hash_of_lock(*reinterpret_cast<const LockWord*>(memory))).value();
-  if (record.kind != Kind::value || record.bytes < sizeof(ValueWord)) return hash.value();
-  const auto& value = *reinterpret_cast<const ValueWord*>(memory);
-  hash.add(hash_of_lock(value.lock), hash_of_lock(value.writer), value.version.load());
-  return hash.add_bytes(memory + sizeof(ValueWord), record.bytes - sizeof(ValueWord)).value();
+  const std::uint32_t processes = tables_->header().max_processes;
+  if (record.bytes < least_bytes(record.kind, processes)) return hash.value();
+  std::byte* const memory = tables_->heap() + record.offset;
+  return hash.add(hash_of_words(record.kind, memory, record.bytes, processes)).value();
 }
 
-LockWord* SegmentView::lock(std::string_view object) const {
+std::byte* SegmentView::memory(std::string_view object) const {
   for (std::uint32_t i = 0; tables_ && i < tables_->objects(); ++i) {
     const format::ObjectRecord& record = tables_->object(i);
     if (record.state.load() != static_cast<std::uint32_t>(format::State::live)) continue;
-    if (object == record.name) {
-      return reinterpret_cast<LockWord*>(tables_->heap() + record.offset);
-    }
+    if (object == record.name) return tables_->heap() + record.offset;
   }
   return nullptr;
 }
@@ -116,13 +162,13 @@ LockWord* SegmentView::lock(std::string_view object) const {
 Holding SegmentView::holding(std::string_view object) const {
   const LockWord* word = lock(object);
   const OwnerValue owner = word == nullptr ? 0 : word->owner.load();
-  if (owner == shoal::detail::kNobody) return {};
-  if (!shoal::detail::is_abandoned(owner)) return {pid_of(owner), false};
+  if (owner == kNobody) return {};
+  if (!is_abandoned(owner)) return {pid_of(owner), false};
   return {static_cast<pid_t>(word->obituary.words[0].load() >> 32), true};
 }
 
 pid_t SegmentView::pid_of(OwnerValue owner) const {
-  const std::uint32_t index = shoal::detail::record_of(owner);
+  const std::uint32_t index = record_of(owner);
   return index < tables_->processes() ? static_cast<pid_t>(tables_->process(index).pid.load()) : -1;
 }
 

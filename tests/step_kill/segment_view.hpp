@@ -39,14 +39,22 @@ class SegmentView {
   // threads, which differ from one run to the next.
   std::uint64_t hash() const;
 
-  // Of the Lock, or the get_lock() of the Value, of that name; pid 0 where there is none.
+  // Of the lock, or of the first one in the object, of that name; pid 0 where there is none.
   Holding holding(std::string_view object) const;
   // Its words; null where there is none. May be written to, as only a scene's constructor should.
-  shoal::detail::LockWord* lock(std::string_view object) const;
+  template <class Word>
+  Word* words(std::string_view object) const {
+    return reinterpret_cast<Word*>(memory(object));
+  }
+  shoal::detail::LockWord* lock(std::string_view object) const {
+    return words<shoal::detail::LockWord>(object);
+  }
+  const shoal::detail::Tables& tables() const { return *tables_; }
+  pid_t pid_of(shoal::detail::OwnerValue owner) const;
 
  private:
+  std::byte* memory(std::string_view object) const;
   std::uint64_t hash_of_object(std::uint32_t index) const;
-  pid_t pid_of(shoal::detail::OwnerValue owner) const;
 
   void* memory_ = nullptr;
   std::size_t size_ = 0;
