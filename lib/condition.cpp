@@ -61,11 +61,12 @@ bool Condition::Wait::await(detail::Deadline deadline) {
          });
 }
 
-// The lock could not be had back: whoever waits next gets the notify.
+// Where the lock could not be had back, whoever waits next gets the notify; before it is this one's
+// no more, so that it is never nobody's, wherever this process is killed.
 Condition::Wait::~Wait() {
   with_condition(condition_.handle_, [&](auto& left) {
-    left.leave(*static_cast<format::ThreadRecord*>(waiter_));
     if (notified_ && !done_) left.notify(1);
+    left.leave(*static_cast<format::ThreadRecord*>(waiter_));
   });
 }
 
