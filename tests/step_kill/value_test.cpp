@@ -167,7 +167,7 @@ void kill_writers(const std::string& type, const Floors& floors, const StepOptio
   kill_everywhere<Store<T>>("value.store, " + type, floors, options);
   kill_everywhere<Exchange<T>>("value.exchange, " + type, floors, options);
   kill_everywhere<Update<T>>("value.update, " + type, floors, options);
-  if constexpr (std::has_unique_object_representations_v<T> || std::is_same_v<T, double>)
+  if constexpr (std::has_unique_object_representations_v<T> || std::is_floating_point_v<T>)
     kill_everywhere<CompareExchange<T>>("value.compare_exchange, " + type, floors, options);
   if constexpr (std::is_arithmetic_v<T>) {
     kill_everywhere<FetchAdd<T>>("value.fetch_add, " + type, floors, options);

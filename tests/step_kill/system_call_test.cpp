@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+
+// No system call where nobody waits: each operation is stepped through after it has been done once,
+// and the system calls on the way are counted.
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "shoal/array.hpp"
+#include "shoal/barrier.hpp"
+#include "shoal/condition.hpp"
+#include "shoal/event.hpp"
+#include "shoal/lock.hpp"
+#include "shoal/rlock.hpp"
+#include "shoal/segment.hpp"
+#include "shoal/semaphore.hpp"
+#include "shoal/value.hpp"
+#include "step_kill/segment_model.hpp"
+#include "support/child.hpp"
+#include "support/shared.hpp"
+#include "support/tracee.hpp"
+
+using namespace shoal_test;
+using namespace std::chrono_literals;
+using shoal::Segment;
+
+namespace {
+
+struct Count {
+  int instructions = 0;
+  int system_calls = 0;
+};
+
+// What the operation takes when it is done for the second time.
+Count count(const std::function<void()>& operation) {
+  const Shared<std::atomic<bool>> inside;
+  Tracee tracee(
+      [&] {
+        operation();
+        mark();
+        inside->store(true);
+        operation();
+        inside->store(false);
+        mark();
+      },
+      1s);
+  Count result;
+  bool alive = tracee.run();
+  while (alive && !*inside) alive = tracee.step();
+  for (; alive && *inside; alive = tracee.step()) {
+    ++result.instructions;
+    result.system_calls += tracee.at_system_call();
+  }
+  REQUIRE(alive);
+  return result;
+}
+
+int operations = 0;
+void makes_no_system_call(const char* name, const std::function<void()>& operation) {
+  INFO(name);
+  const Count found = count(operation);
+  ++operations;
+  CHECK(found.instructions > 0);
+  CHECK(found.system_calls == 0);
+}
+
+}  // namespace
+
+TEST_SUITE_BEGIN("system calls");
+
+TEST_CASE("a system call is counted") {
+  const Segment segment = Segment::anonymous();
+  const shoal::Event event(segment, "event");
+  CHECK(count([&] { static_cast<void>(event.wait_for(1us)); }).system_calls >= 1);
+  CHECK(count([&] { event.set(); }).system_calls == 0);
+}
+
+TEST_CASE("no system call where nobody waits") {
+  const Segment segment = Segment::anonymous();
+  const shoal::Lock lock(segment, "lock");
+  makes_no_system_call("lock, unlock", [&] {
+    lock.lock();
+    lock.unlock();
+  });
+  makes_no_system_call("try_lock_for, unlock", [&] {
+    if (lock.try_lock_for(1s)) lock.unlock();
+  });
+  makes_no_system_call("recover a free lock", [&] { static_cast<void>(lock.recover()); });
+  makes_no_system_call("look at a lock", [&] { static_cast<void>(lock.is_locked()); });
+
+  const shoal::RLock rlock(segment, "rlock");
+  makes_no_system_call("rlock, twice, unlock, twice", [&] {
+    const std::scoped_lock held(rlock);
+    const std::scoped_lock again(rlock);
+  });
+
+  const shoal::Semaphore semaphore(segment, "semaphore", 1);
+  makes_no_system_call("semaphore", [&] {
+    semaphore.acquire();
+    semaphore.release();
+    static_cast<void>(semaphore.try_acquire() && semaphore.value() == 0);
+    semaphore.release(2);
+  });
+  const shoal::BoundedSemaphore bounded(segment, "bounded", 3);
+  makes_no_system_call("bounded semaphore", [&] {
+    bounded.acquire();
+    if (bounded.try_acquire()) bounded.release(2);
+  });
+
+  const shoal::Event event(segment, "event");
+  makes_no_system_call("event", [&] {
+    event.set();
+    event.wait();
+    static_cast<void>(event.wait_for(1h) && event.is_set());
+    event.clear();
+  });
+
+  const shoal::Barrier barrier(segment, "barrier", 1);
+  makes_no_system_call("barrier for one", [&] { barrier.arrive_and_wait(); });
+  const shoal::Condition condition(segment, "condition");
+  makes_no_system_call("condition, notify", [&] {
+    condition.notify_one();
+    condition.notify_all();
+  });
+
+  const shoal::Value<std::int64_t> small(segment, "small");
+  makes_no_system_call("value of 8 bytes", [&] {
+    small.store(small.load() + 1);
+    small.fetch_add(small.exchange(2));
+    small.update([](std::int64_t& n) { ++n; });
+    std::int64_t expected = 0;
+    small.compare_exchange(expected, 1);
+  });
+  const shoal::Value<Bytes<100>> large(segment, "large");
+  makes_no_system_call("value of 100 bytes", [&] {
+    large.store(large.load());
+    large.update([](Bytes<100>& bytes) { ++bytes[0]; });
+    Bytes<100> expected = large.exchange({});
+    large.compare_exchange(expected, {});
+  });
+
+  const shoal::Array<std::int64_t> numbers(segment, "numbers", 3);
+  makes_no_system_call("array of 8 bytes", [&] { numbers.store(1, numbers.load(0) + 1); });
+  const shoal::Array<Bytes<100>> rows(segment, "rows", 3);
+  makes_no_system_call("array of 100 bytes", [&] { rows.store(1, rows.load(0)); });
+  makes_no_system_call("array, its lock", [&] {
+    const std::scoped_lock held(rows.get_lock());
+    rows[2][0] = 1;
+  });
+  std::printf("system calls: none in %d operations\n", operations);
+}
+
+// Their flag says that somebody sleeps: the first unlock wakes nobody, and the next need not.
+TEST_CASE("no system call after those who waited have been killed, but for one wake") {
+  const Segment segment = Segment::anonymous();
+  const shoal::Lock lock(segment, "lock");
+  const shoal::Semaphore semaphore(segment, "semaphore", 0);
+  const shoal::Event event(segment, "event");
+  lock.lock();
+  std::vector<Child> waiters;
+  for (int i = 0; i < 3; ++i) {
+    waiters.emplace_back([&] { lock.lock(); });
+    waiters.emplace_back([&] { semaphore.acquire(); });
+    waiters.emplace_back([&] { event.wait(); });
+  }
+  for (Child& waiter : waiters) waiter.wait_until_asleep();
+  for (Child& waiter : waiters) waiter.kill();
+  lock.unlock();  // wakes, and lowers the flag
+  // Who dies waiting may have reserved it: for a millisecond everybody keeps off.
+  lock.lock();
+  lock.unlock();
+  makes_no_system_call("lock, unlock", [&] {
+    lock.lock();
+    lock.unlock();
+  });
+  makes_no_system_call("semaphore.release", [&] { semaphore.release(); });
+  makes_no_system_call("event.set", [&] { event.set(); });
+}
+
+TEST_SUITE_END();
