@@ -262,9 +262,9 @@ TEST_CASE("array: killed while waiting to store an element") {
 }
 
 TEST_CASE("array: killed while storing after one who was killed") {
-  kill_repairers<Store<Bytes<100>>>("array.store, 100 bytes, twice", {60, 100, 15}, each_nth(8, 1));
+  kill_repairers<Store<Bytes<100>>>("array.store, 100 bytes, twice", {60, 60, 15}, each_nth(24, 2));
   kill_repairers<StoreBesideHalfStored<Bytes<100>>>("array.store, load, half stored",
-                                                    {1000, 100, 15}, each_nth(50, 3));
+                                                    {1000, 60, 12}, each_nth(200, 10));
 }
 
 TEST_CASE("array: killed or stopped while waiting for its lock, the others get it") {

@@ -369,9 +369,10 @@ struct ArriveWithPartner : BarrierFor<3, 1> {
   void operate() override { passes(barrier); }
 };
 
-StepOptions cut_after(std::size_t instructions) {
-  StepOptions options = thorough();
-  options.instructions = instructions;
+// Where an exception is thrown, which shares nothing.
+StepOptions told() {
+  StepOptions options = where_changed();
+  options.instructions = 1500;
   return options;
 }
 
@@ -384,6 +385,7 @@ StepOptions waiting() {
 
 StepOptions each_nth(std::size_t stride, std::size_t stride_in_full) {
   StepOptions options = waiting();
+  options.instructions = 3200;
   options.stride = full_programme() ? stride_in_full : stride;
   return options;
 }
@@ -395,9 +397,9 @@ TEST_SUITE_BEGIN("step-kill: barrier");
 TEST_CASE("barrier: killed while arriving first, or in the middle: it breaks for the others") {
   kill_everywhere<Arrive<2, 0>>("barrier.arrive, first of two", {1000, 50, 5}, waiting());
   kill_everywhere<Arrive<3, 1>>("barrier.arrive, second of three", {1000, 50, 5}, waiting());
-  kill_everywhere<ArriveTimesOut>("barrier.arrive_for, second of three",
-                                  {.instructions = 1000, .points = 50, .states = 6, .strays = true},
-                                  waiting());
+  kill_in_full_programme<ArriveTimesOut>(
+      "barrier.arrive_for, second of three",
+      {.instructions = 1000, .points = 50, .states = 6, .strays = true}, waiting());
 }
 
 TEST_CASE("barrier: killed while arriving last: all have passed, or all are told") {
@@ -406,9 +408,8 @@ TEST_CASE("barrier: killed while arriving last: all have passed, or all are told
   kill_everywhere<Arrive<3, 2>>("barrier.arrive, last of three", {50, 10, 5});
   kill_everywhere<ArriveInTime>("barrier.arrive_for, last of two", {50, 10, 5});
   kill_everywhere<ArriveAndAct>("barrier.arrive(action), last of two", {50, 12, 5});
-  if (full_programme())
-    kill_everywhere<ActionThrows>("barrier.arrive(action), which throws", {5000, 12, 5},
-                                  where_changed());
+  kill_in_full_programme<ActionThrows>("barrier.arrive(action), which throws", {5000, 12, 5},
+                                       where_changed());
 }
 
 TEST_CASE("barrier: killed while waiting, or leaving") {
@@ -422,7 +423,9 @@ TEST_CASE("barrier: killed while breaking or mending it") {
   kill_everywhere<Abort<2>>("barrier.abort, two inside", {20, 6, 3});
   kill_everywhere<Reset<2>>("barrier.reset, two inside", {20, 6, 3});
   kill_everywhere<ResetBroken>("barrier.reset, broken", {20, 4, 2});
-  kill_everywhere<ArriveBroken>("barrier.arrive, broken", {1000, 2, 1}, cut_after(2000));
+  kill_everywhere<ArriveBroken>("barrier.arrive, broken",
+                                {.instructions = 1000, .points = 2, .states = 1, .strays = true},
+                                told());
   kill_everywhere<LookAt>("barrier.broken, parties, waiting", {20, 2, 1});
 }
 
@@ -434,15 +437,16 @@ TEST_CASE("barrier: killed while finding out that somebody has died inside") {
   kill_everywhere<ResetAfterDeath>("barrier.reset, one dead inside", {20, 4, 2});
   kill_everywhere<AbortAfterDeath>("barrier.abort, one dead inside", {20, 4, 2});
   kill_everywhere<BuryTheDead>("bury one dead in a barrier", {200, 20, 6}, where_changed());
-  kill_everywhere<ArriveAfterBurial>("barrier.arrive, one buried inside", {1000, 2, 1},
-                                     cut_after(2000));
+  kill_everywhere<ArriveAfterBurial>(
+      "barrier.arrive, one buried inside",
+      {.instructions = 1000, .points = 2, .states = 1, .strays = true}, told());
 }
 
 TEST_CASE("barrier: killed while breaking it for one who was killed") {
   kill_repairers<Arrive<3, 0>>("barrier.arrive, first, then second of three", {1000, 50, 8},
-                               each_nth(100, 6));
+                               each_nth(100, 10));
   kill_repairers<ArriveAfterDeath<3>>("barrier.arrive, the first is dead, twice", {1000, 50, 8},
-                                      each_nth(120, 8));
+                                      each_nth(120, 16));
 }
 
 TEST_CASE("barrier: killed while waiting inside, the others are told; stopped, they are not") {

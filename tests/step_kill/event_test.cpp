@@ -203,7 +203,7 @@ TEST_CASE("event: killed while waiting: nothing has changed") {
   kill_everywhere<WaitForNotSet>("event.wait_for, not set",
                                  {.instructions = 1000, .points = 40, .states = 3, .strays = true},
                                  where_changed());
-  kill_everywhere<WaitWithAnother>("event.wait, with another", {1000, 50, 3}, waiting());
+  kill_in_full_programme<WaitWithAnother>("event.wait, with another", {1000, 50, 3}, waiting());
   kill_everywhere<WaitUntilSet>("event.wait, with another, then it is set",
                                 {.instructions = 500, .points = 40, .states = 4, .strays = true},
                                 where_changed());

@@ -298,10 +298,10 @@ TEST_CASE("killed while unlocking, and between lock and unlock") {
 }
 
 TEST_CASE("killed while unlocking a lock that others sleep on: they get it, or are told") {
-  kill_everywhere<UnlockAwaited>("lock.unlock, awaited", {50, 8, 4});
-  kill_everywhere<UnlockAwaitedInherit>("lock.unlock, awaited, inherit", {50, 8, 4});
-  kill_everywhere<UnlockAwaitedByThree>("lock.unlock, awaited by three", {50, 8, 4});
-  kill_everywhere<UnlockRecoveredAwaited>("lock.unlock, recovered, awaited", {70, 8, 3});
+  kill_everywhere<UnlockAwaited>("lock.unlock, awaited", {30, 5, 3});
+  kill_everywhere<UnlockAwaitedInherit>("lock.unlock, awaited, inherit", {30, 5, 3});
+  kill_everywhere<UnlockAwaitedByThree>("lock.unlock, awaited by three", {30, 5, 3});
+  kill_everywhere<UnlockRecoveredAwaited>("lock.unlock, recovered, awaited", {30, 5, 3});
 }
 
 TEST_CASE("killed while trying for a lock that a live process holds: it keeps it") {

@@ -44,6 +44,12 @@ void kill_everywhere(const std::string& name, const Floors& floors,
                      const StepOptions& options = thorough()) {
   kill_everywhere(name, std::make_unique<S>, floors, options);
 }
+// In the full programme only: what is long, or much like another scene.
+template <class S>
+void kill_in_full_programme(const std::string& name, const Floors& floors,
+                            const StepOptions& options = thorough()) {
+  if (full_programme()) kill_everywhere<S>(name, floors, options);
+}
 template <class S>
 void kill_repairers(const std::string& name, const Floors& floors,
                     const StepOptions& options = where_changed()) {

@@ -297,12 +297,6 @@ struct UnlockRecovered : AbandonedScene {
   void operate() override { lock.unlock(); }
 };
 
-StepOptions cut_after(std::size_t instructions) {
-  StepOptions options = thorough();
-  options.instructions = instructions;
-  return options;
-}
-
 // Long enough to spin, and to sleep twice.
 StepOptions waiting() {
   StepOptions options = where_changed();
@@ -310,9 +304,16 @@ StepOptions waiting() {
   return options;
 }
 
-StepOptions pairs(Points points, std::size_t stride, std::size_t stride_in_full) {
-  StepOptions options = cut_after(5000);
-  if (points == Points::at_changes) options.points = points;
+// Where an exception is thrown at the end, which shares nothing.
+StepOptions told() {
+  StepOptions options = where_changed();
+  options.instructions = 1000;
+  return options;
+}
+
+StepOptions pairs(std::size_t stride, std::size_t stride_in_full) {
+  StepOptions options = where_changed();
+  options.instructions = 5000;
   options.stride = full_programme() ? stride_in_full : stride;
   return options;
 }
@@ -340,47 +341,47 @@ TEST_CASE("rlock: killed while locking it again, and between that and the last u
 }
 
 TEST_CASE("rlock: killed while others sleep on it: they get it, or are told") {
-  kill_everywhere<UnlockAwaited<1>>("rlock.unlock, held once, awaited", {50, 8, 4});
+  kill_everywhere<UnlockAwaited<1>>("rlock.unlock, held once, awaited", {30, 5, 3});
   kill_everywhere<UnlockAwaited<2>>("rlock.unlock, held twice, awaited", {8, 4, 2});
-  kill_everywhere<UnlockAwaitedByThree>("rlock.unlock, awaited by three", {50, 8, 4});
+  kill_everywhere<UnlockAwaitedByThree>("rlock.unlock, awaited by three", {30, 5, 3});
   kill_everywhere<LockAgainAwaited>("rlock.lock, held once, awaited", {8, 4, 2});
 }
 
 TEST_CASE("rlock: killed while trying for what a live thread holds: it keeps it") {
   kill_everywhere<TryHeld>("rlock.try_lock, held", {150, 4, 1});
-  kill_everywhere<UnlockHeld>("rlock.unlock, another's", {1000, 2, 1}, where_changed());
+  kill_in_full_programme<UnlockHeld>("rlock.unlock, another's", {1000, 2, 1}, where_changed());
   kill_everywhere<TryForHeld>("rlock.try_lock_for, held",
                               {.instructions = 1000, .points = 40, .states = 2, .strays = true},
                               where_changed());
-  kill_everywhere<LockHeld>("rlock.lock, held", {3000, 60, 3}, waiting());
+  kill_in_full_programme<LockHeld>("rlock.lock, held", {3000, 60, 3}, waiting());
 }
 
 TEST_CASE("rlock: killed while finding out that the owner is dead") {
-  kill_everywhere<LockDead>("rlock.lock, dead owner", {3000, 60, 8},
-                            pairs(Points::at_changes, 1, 1));
-  kill_everywhere<TryDead>("rlock.try_lock, dead owner", {800, 25, 8}, cut_after(1000));
+  kill_in_full_programme<LockDead>("rlock.lock, dead owner", {3000, 60, 8}, pairs(1, 1));
+  kill_everywhere<TryDead>("rlock.try_lock, dead owner",
+                           {.instructions = 800, .points = 25, .states = 8, .strays = true},
+                           told());
   kill_everywhere<RecoverDead>("rlock.recover, dead owner", {1500, 60, 8}, where_changed());
-  kill_everywhere<LockDeadInherit>("rlock.lock, dead owner, inherit", {1500, 60, 8});
+  kill_in_full_programme<LockDeadInherit>("rlock.lock, dead owner, inherit", {1500, 60, 8});
 }
 
 TEST_CASE("rlock: killed while recovering it, or being told: abandoned again, or sound") {
-  kill_everywhere<LockAbandoned>("rlock.lock, abandoned", {500, 2, 1}, cut_after(800));
+  kill_everywhere<LockAbandoned>("rlock.lock, abandoned",
+                                 {.instructions = 500, .points = 2, .states = 1, .strays = true},
+                                 told());
   kill_everywhere<RecoverAbandoned>("rlock.recover, abandoned", {60, 8, 4});
   kill_everywhere<RecoverBuried>("rlock.recover, its owner buried", {60, 8, 4});
   kill_everywhere<RecoverWith>("rlock.recover(repair), abandoned", {120, 12, 6});
-  if (full_programme())
-    kill_everywhere<RecoverThrows>("rlock.recover(repair), which throws", {5000, 12, 4},
-                                   where_changed());
+  kill_in_full_programme<RecoverThrows>("rlock.recover(repair), which throws", {5000, 12, 4},
+                                        where_changed());
   kill_everywhere<UnlockRecovered>("rlock.unlock, recovered", {10, 6, 3});
 }
 
 TEST_CASE("rlock: killed while recovering from one who was killed") {
-  kill_repairers<CriticalSection>("rlock, section, unlock; then recover", {60, 80, 8},
-                                  pairs(Points::at_changes, 12, 1));
-  kill_repairers<LockDead>("rlock.lock, dead owner; then recover", {3000, 80, 8},
-                           pairs(Points::at_changes, 120, 6));
+  kill_repairers<CriticalSection>("rlock, section, unlock; then recover", {60, 40, 8}, pairs(8, 2));
+  kill_repairers<LockDead>("rlock.lock, dead owner; then recover", {3000, 80, 8}, pairs(200, 14));
   kill_repairers<CriticalSectionDeadInherit>("rlock, dead owner, inherit; then recover",
-                                             {1500, 80, 8}, pairs(Points::at_changes, 120, 6));
+                                             {1500, 60, 8}, pairs(300, 14));
 }
 
 TEST_CASE("rlock: killed or stopped while waiting for it, the others get it") {
