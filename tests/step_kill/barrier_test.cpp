@@ -443,9 +443,9 @@ TEST_CASE("barrier: killed while finding out that somebody has died inside") {
 }
 
 TEST_CASE("barrier: killed while breaking it for one who was killed") {
-  kill_repairers<Arrive<3, 0>>("barrier.arrive, first, then second of three", {1000, 50, 8},
+  kill_repairers<Arrive<3, 0>>("barrier.arrive, first, then second of three", {1000, 50, 5},
                                each_nth(100, 10));
-  kill_repairers<ArriveAfterDeath<3>>("barrier.arrive, the first is dead, twice", {1000, 50, 8},
+  kill_repairers<ArriveAfterDeath<3>>("barrier.arrive, the first is dead, twice", {1000, 50, 5},
                                       each_nth(120, 16));
 }
 
