@@ -25,8 +25,9 @@ struct Options {
 
 std::vector<Case> all_cases() {
   std::vector<Case> cases;
-  for (const auto& some : {lock_cases(), rlock_cases(), semaphore_cases(), event_cases(),
-                           condition_cases(), barrier_cases(), value_cases(), segment_cases()})
+  for (const auto& some :
+       {lock_cases(), rlock_cases(), semaphore_cases(), event_cases(), condition_cases(),
+        barrier_cases(), queue_cases(), value_cases(), segment_cases()})
     cases.insert(cases.end(), some.begin(), some.end());
   return cases;
 }
