@@ -336,7 +336,7 @@ QueueHandle::QueueHandle(const Segment& segment, std::string_view name, Kind kin
 
 QueueHandle::QueueHandle(const Segment& segment, OpenedObject opened, const QueueItem& item,
                          const QueueOptions& options)
-    : handle_(opened), item_(item), ring_{handle_.word, nullptr, 0, RingShape(1), 0} {
+    : handle_(opened), item_(item), ring_{handle_.word, nullptr, RingShape(1), 0, 0} {
   const Object& object = *handle_.object;
   const std::string what = described(object);
   const Layout layout =
@@ -345,8 +345,8 @@ QueueHandle::QueueHandle(const Segment& segment, OpenedObject opened, const Queu
   auto* const memory = static_cast<std::byte*>(opened.memory);
   const std::uint64_t generation =
       object.mapping().tables().object(object.index()).generation.load(std::memory_order_relaxed);
-  ring_ = {handle_.word, memory + layout.slots_at(), layout.slot_bytes, RingShape(layout.capacity),
-           generation << 16 | (object.index() + 1)};
+  ring_ = {handle_.word, memory + layout.slots_at(), RingShape(layout.capacity),
+           generation << 16 | (object.index() + 1), layout.slot_bytes};
   blocks_ = memory + layout.blocks_at();
   data_ = memory + layout.data_at();
   block_count_ = layout.blocks;

@@ -213,7 +213,7 @@ class Queue {
 
   bool try_push_at_once(const T& item) const {
     if constexpr (kItem.is_inline())
-      return handle_.template push_at_once<T>({&item, 1}) == 1;
+      return handle_.push_at_once(item);
     else
       return false;
   }
@@ -251,7 +251,7 @@ template <class T>
 std::optional<T> Queue<T>::pop_by(detail::Deadline deadline) const {
   if constexpr (kItem.is_inline()) {
     std::array<std::byte, sizeof(T)> bytes;
-    if (is_plain_ && handle_.pop_at_once(&bytes, 1) == 1) return std::bit_cast<T>(bytes);
+    if (is_plain_ && handle_.pop_at_once(bytes)) return std::bit_cast<T>(bytes);
   }
   return pop_slowly(deadline);
 }
@@ -279,7 +279,7 @@ std::size_t Queue<T>::try_push_some(std::span<const T> items) const {
   std::size_t done = 0;
   while (done < items.size()) {
     if constexpr (kItem.is_inline()) {
-      done += handle_.template push_at_once<T>(items.subspan(done));
+      done += handle_.template push_some_at_once<T>(items.subspan(done));
       if (done == items.size()) break;
     }
     try {
@@ -298,7 +298,7 @@ std::size_t Queue<T>::try_pop_some(std::span<T> items) const {
   std::size_t done = 0;
   while (done < items.size()) {
     if constexpr (kItem.is_inline()) {
-      if (is_plain_) done += handle_.pop_at_once(&items[done], items.size() - done);
+      if (is_plain_) done += handle_.pop_some_at_once(items.subspan(done));
       if (done == items.size()) break;
     }
     try {

@@ -18,7 +18,7 @@
 //
 // Many may mend at once: each does so by a CAS from the very word it has judged, and no word comes
 // back. A claimant that lives is never judged dead: who sees its claim sees its intent too (I1),
-// and who sees its intent gone sees what it did before (I3), so the CAS fails.
+// and who sees another intent in its place sees what it did before (I3), so the CAS fails.
 
 #include <atomic>
 #include <cstdint>
@@ -55,7 +55,7 @@ class Ring {
   }
   RingOutcome claim_pop(std::uint64_t& position, Deadline deadline) {
     return claim_pop(position, deadline, [&](std::uint64_t& claimed) {
-      return detail::claim_pop(view_, mine_, claimed) != 0;
+      return detail::claim_one<detail::Operation::pop>(view_, mine_, claimed);
     });
   }
   // The same, by claim(position), which tries once.
@@ -76,9 +76,9 @@ class Ring {
     empty_slot(view_, position);
     end_operation(view_.word->pushers, wakes);
   }
-  // Several at once have been published, or released: wakes as many.
+  // A place has been left, or room has come from elsewhere: wakes so many.
   void end_operation(typename World::template Atomic<std::uint32_t>& sleepers, int count) {
-    bool somebody_sleeps = finish(mine_, sleepers);
+    bool somebody_sleeps = detail::somebody_sleeps_after_store(sleepers);
     if (!world_.is_reached()) {
       world_.fence();
       somebody_sleeps = (sleepers.load(std::memory_order_relaxed) & detail::kSomebodySleeps) != 0;
@@ -116,7 +116,7 @@ class Ring {
         view_.state(position).load(std::memory_order_acquire) != full(position))
       return false;
     before_claim(position);
-    set_intent(mine_, view_.object, detail::Operation::pop, position, 1);
+    set_intent(mine_, view_.object, detail::Operation::pop, position);
     std::uint64_t seen = position;
     return view_.word->head.compare_exchange_strong(seen, view_.shape.next(position),
                                                     std::memory_order_acq_rel,  // I1
@@ -180,11 +180,14 @@ class Ring {
 
   Look look_push(std::uint64_t& position, Glance glance) {
     for (;;) {
-      if (detail::claim_push(view_, mine_, position) != 0) return end(RingOutcome::claimed);
+      if (detail::claim_one<detail::Operation::push>(view_, mine_, position))
+        return end(RingOutcome::claimed);
+      // To look at the other end of the ring would slow down whoever is at work there.
+      if (glance == Glance::quick) return Look::wait;
       const std::uint64_t tail = view_.word->tail.load(std::memory_order_acquire);
       if ((tail & detail::kClosed) != 0) return end(RingOutcome::closed);
       if (!view_.shape.is_position(tail)) return end(RingOutcome::corrupted);
-      const Way way = clear_for_push(tail, glance);
+      const Way way = clear_for_push(tail);
       if (way != Way::clear) return found(way);
     }
   }
@@ -193,9 +196,10 @@ class Ring {
   Look look_pop(std::uint64_t& position, Glance glance, Claim& claim) {
     for (;;) {
       if (claim(position)) return end(RingOutcome::claimed);
+      if (glance == Glance::quick) return Look::wait;
       const std::uint64_t head = head_position();
       if (!view_.shape.is_position(head)) return end(RingOutcome::corrupted);
-      const Way way = clear_for_pop(head, glance);
+      const Way way = clear_for_pop(head);
       if (way != Way::clear) return found(way);
     }
   }
@@ -223,20 +227,20 @@ class Ring {
   }
 
   // In the slot that comes next stands the item of a round before, or who is at it.
-  Way clear_for_push(std::uint64_t tail, Glance glance) {
+  Way clear_for_push(std::uint64_t tail) {
     const std::uint64_t before = view_.shape.round_before(tail);
     const std::uint64_t seen = view_.state(tail).load(std::memory_order_acquire);
     const std::uint64_t head = head_position();
     if (seen == empty(tail) || tail_position() != tail) return Way::clear;
-    if (seen == empty(before)) return clear_of(before, detail::Operation::push, glance);
+    if (seen == empty(before)) return clear_of(before, detail::Operation::push);
     if (seen != full(before) && seen != skip(before)) return Way::corrupted;
-    if (head != before) return clear_of(before, detail::Operation::pop, glance);
+    if (head != before) return clear_of(before, detail::Operation::pop);
     if (seen == full(before)) return Way::blocked;
     pass(before);
     return Way::clear;
   }
 
-  Way clear_for_pop(std::uint64_t head, Glance glance) {
+  Way clear_for_pop(std::uint64_t head) {
     const std::uint64_t seen = view_.state(head).load(std::memory_order_acquire);
     const std::uint64_t tail = view_.word->tail.load(std::memory_order_acquire);
     if (seen == full(head) || head_position() != head) return Way::clear;
@@ -252,18 +256,17 @@ class Ring {
       return tail == head ? Way::blocked : Way::closed;
     }
     if (seen != empty(head)) return Way::corrupted;
-    return clear_of(head, detail::Operation::push, glance);
+    return clear_of(head, detail::Operation::push);
   }
 
   // Of a place that has been claimed, and not been left.
-  Way clear_of(std::uint64_t position, detail::Operation operation, Glance glance) {
-    if (glance == Glance::quick) return Way::occupied;
+  Way clear_of(std::uint64_t position, detail::Operation operation) {
     return mend(position, operation) ? Way::clear : Way::occupied;
   }
 
   // Pops a skip from the head. Where somebody else is faster, nothing.
   void pass(std::uint64_t position) {
-    set_intent(mine_, view_.object, detail::Operation::pop, position, 1);
+    set_intent(mine_, view_.object, detail::Operation::pop, position);
     std::uint64_t seen = position;
     if (view_.word->head.compare_exchange_strong(seen, view_.shape.next(position),
                                                  std::memory_order_release,  // I1
@@ -295,10 +298,10 @@ class Ring {
 
   bool somebody_intends(std::uint64_t position, detail::Operation operation) {
     for (const Waiter& waiter : waiters_) {
-      const std::uint64_t what = waiter.intent.what.load(std::memory_order_acquire);    // I4
-      const std::uint64_t count = waiter.intent.count.load(std::memory_order_acquire);  // I4
+      const std::uint64_t what = waiter.intent.what.load(std::memory_order_acquire);  // I4
+      const std::uint64_t more = waiter.intent.more.load(std::memory_order_acquire);  // I4
       if (detail::operation_of(what) == operation &&
-          view_.shape.distance(detail::position_of(what), position) < count &&
+          view_.shape.distance(detail::position_of(what), position) <= more &&
           waiter.intent.object.load(std::memory_order_acquire) == view_.object &&  // I4
           world_.alive(waiter.owner.load(std::memory_order_acquire)))
         return true;

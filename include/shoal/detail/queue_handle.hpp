@@ -53,9 +53,14 @@ struct VaryingItem {
   std::byte small[48];
 };
 
+constexpr std::size_t slot_of(std::size_t item_bytes) {
+  return sizeof(std::uint64_t) + (item_bytes + 7) / 8 * 8;
+}
+template <class T>
+inline constexpr std::size_t kSlotOf = slot_of(sizeof(T));
+
 constexpr std::size_t QueueItem::slot_bytes() const {
-  const std::size_t item = varies() ? sizeof(VaryingItem) : is_inline() ? size : sizeof(BlockItem);
-  return sizeof(std::uint64_t) + (item + 7) / 8 * 8;
+  return slot_of(varies() ? sizeof(VaryingItem) : is_inline() ? size : sizeof(BlockItem));
 }
 
 // A queue of bytes: what all Queue<T> have in common.
@@ -97,37 +102,60 @@ class QueueHandle {
     return (handle_.word->tail.load(std::memory_order_acquire) & kClosed) != 0;
   }
 
-  // Small items, where nothing is in the way: how many of them. Never waits.
+  // A small item, where nothing is in the way. Never waits.
   template <class T>
-  std::size_t push_at_once(std::span<const T> items) const {
+  bool push_at_once(const T& item) const {
     Intent* const intent = handle_.intent();
-    // Relaxed: who lends room at this very moment may find the queue fuller than it was.
-    if (intent == nullptr || handle_.word->loaned.load(std::memory_order_relaxed) != 0) return 0;
-    const auto ring = ring_of<T>();
+    if (intent == nullptr || is_lent()) return false;
     std::uint64_t position = 0;
-    const std::uint64_t count = claim_push(ring, *intent, position, items.size());
+    if (!claim_at_once<Operation::push, kSlotOf<T>>(ring_, *intent, position)) return false;
+    std::memcpy(ring_.item<kSlotOf<T>>(position), &item, sizeof(T));
+    fill_slot<kSlotOf<T>>(ring_, position);
+    if (somebody_sleeps_after_store(ring_.word->poppers)) [[unlikely]]
+      wake_poppers(1);
+    return true;
+  }
+  template <class T>
+  bool pop_at_once(T& item) const {
+    Intent* const intent = handle_.intent();
+    if (intent == nullptr) return false;
+    std::uint64_t position = 0;
+    if (!claim_at_once<Operation::pop, kSlotOf<T>>(ring_, *intent, position)) return false;
+    std::memcpy(&item, ring_.item<kSlotOf<T>>(position), sizeof(T));
+    empty_slot<kSlotOf<T>>(ring_, position);
+    if (somebody_sleeps_after_store(ring_.word->pushers)) [[unlikely]]
+      wake_pushers(1);
+    return true;
+  }
+
+  // Several small items: how many of them.
+  template <class T>
+  std::size_t push_some_at_once(std::span<const T> items) const {
+    Intent* const intent = handle_.intent();
+    if (intent == nullptr || is_lent()) return 0;
+    std::uint64_t position = 0;
+    const std::uint64_t count = claim_some<Operation::push>(ring_, *intent, position, items.size());
     if (count == 0) return 0;
-    for (std::uint64_t i = 0; i < count; ++i, position = ring.shape.next(position)) {
-      std::memcpy(ring.item(position), &items[i], sizeof(T));
-      fill_slot(ring, position);
+    for (std::uint64_t i = 0; i < count; ++i, position = ring_.shape.next(position)) {
+      std::memcpy(ring_.item<kSlotOf<T>>(position), &items[i], sizeof(T));
+      fill_slot<kSlotOf<T>>(ring_, position);
     }
-    if (finish(*intent, handle_.word->poppers)) [[unlikely]]
+    if (somebody_sleeps_after_store(ring_.word->poppers)) [[unlikely]]
       wake_poppers(count);
     return count;
   }
   template <class T>
-  std::size_t pop_at_once(T* items, std::size_t most) const {
+  std::size_t pop_some_at_once(std::span<T> items) const {
     Intent* const intent = handle_.intent();
     if (intent == nullptr) return 0;
-    const auto ring = ring_of<T>();
     std::uint64_t position = 0;
-    const std::uint64_t count = claim_pop(ring, *intent, position, most);
+    const std::uint64_t count = claim_some<Operation::pop>(ring_, *intent, position, items.size());
     if (count == 0) return 0;
-    for (std::uint64_t i = 0; i < count; ++i, position = ring.shape.next(position)) {
-      std::memcpy(&items[i], ring.item(position), sizeof(T));
-      empty_slot(ring, position);
+    for (std::uint64_t i = 0; i < count; ++i, position = ring_.shape.next(position)) {
+      std::memcpy(&items[i], ring_.item<kSlotOf<T>>(position), sizeof(T));
+      empty_slot<kSlotOf<T>>(ring_, position);
     }
-    if (finish(*intent, handle_.word->pushers)) [[unlikely]]
+    if (somebody_sleeps_after_store(ring_.word->pushers)) [[unlikely]]
       wake_pushers(count);
     return count;
   }
@@ -138,9 +166,9 @@ class QueueHandle {
   QueueHandle(const Segment& segment, OpenedObject opened, const QueueItem& item,
               const QueueOptions& options);
 
-  template <class T>
-  BasicRing<MachineAtomics, sizeof(std::uint64_t) + (sizeof(T) + 7) / 8 * 8> ring_of() const {
-    return {ring_.word, ring_.slots, 0, ring_.shape, ring_.object};
+  // Relaxed: who lends room at this very moment may find the queue fuller than it was.
+  [[nodiscard]] bool is_lent() const {
+    return handle_.word->loaned.load(std::memory_order_relaxed) != 0;
   }
   [[nodiscard]] std::byte* at(std::uint32_t block) const { return data_ + block * stride_; }
   std::optional<Room> take_small(Call& call, Deadline deadline) const;

@@ -32,11 +32,11 @@ namespace shoal::detail {
 //                be claimed already                          round; anyone, where that is dead
 //   skip, p      its pusher died; there is no item           as full
 //
-//   push   intent;  CAS tail: p -> next;  write the item;  word = full, p;   intent = 0
-//   pop    intent;  CAS head: p -> next;  read the item;   word = empty, p + one round;  intent = 0
+//   push   intent;  CAS tail: p -> next;  write the item;  word = full, p
+//   pop    intent;  CAS head: p -> next;  read the item;   word = empty, p + one round
 //
 // A claimed place that nobody living has an intent for was its claimant's who died: an intent is
-// written before the claim, and cleared after the word has changed (intent.hpp).
+// written before the claim, and stays at least until the word has changed (intent.hpp).
 //
 //   pushers      sleepers word of those who wait for room          the wait's: lib/core/wait.hpp
 //   poppers      sleepers word of those who wait for items         the wait's
@@ -89,7 +89,7 @@ struct RingShape {
   }
   // Whether it is one, and not closed, or written over.
   [[nodiscard]] constexpr bool is_position(std::uint64_t position) const {
-    return position < kClosed && index(position) <= last;
+    return (position & (kClosed | mask)) <= last;
   }
   [[nodiscard]] constexpr std::uint64_t next(std::uint64_t position) const {
     return index(position) == last ? (position | mask) + 1 : position + 1;
@@ -116,96 +116,130 @@ struct RingShape {
 };
 
 // A ring as one process sees it: nothing that could be written over, but the words themselves.
-// kSlotBytes: of a slot, where that is known beforehand.
-template <class World, std::size_t kSlotBytes = 0>
+// kBytes: of a slot, where that is known beforehand, so that to find one takes no multiplication.
+template <class World>
 struct BasicRing {
   using Word = BasicQueueWord<World>;
   using State = typename World::template Atomic<std::uint64_t>;
 
+  template <std::size_t kBytes = 0>
   [[nodiscard]] std::byte* slot(std::uint64_t position) const {
-    const std::size_t bytes = kSlotBytes != 0 ? kSlotBytes : slot_bytes;
-    return slots + shape.index(position) * bytes;
+    return slots + shape.index(position) * (kBytes != 0 ? kBytes : slot_bytes);
   }
+  template <std::size_t kBytes = 0>
   [[nodiscard]] State& state(std::uint64_t position) const {
-    return *reinterpret_cast<State*>(slot(position));
+    return *reinterpret_cast<State*>(slot<kBytes>(position));
   }
+  template <std::size_t kBytes = 0>
   [[nodiscard]] std::byte* item(std::uint64_t position) const {
-    return slot(position) + sizeof(State);
+    return slot<kBytes>(position) + sizeof(State);
   }
 
   Word* word;
   std::byte* slots;
-  std::size_t slot_bytes;
   RingShape shape;
   std::uint64_t object;  // as in an intent
+  std::size_t slot_bytes;
 };
 using Ring = BasicRing<MachineAtomics>;
 
-// Claims up to `most` positions at `end`, the ring's tail or head, whose slots' words all have that
-// state. How many: 0 where there is none, and `position` is the one it failed at. The intent is set
-// where there are some.
-template <class World, std::size_t kSlotBytes>
-std::uint64_t claim(const BasicRing<World, kSlotBytes>& ring, BasicIntent<World>& intent,
-                    typename BasicRing<World, kSlotBytes>::State& end, SlotState state,
-                    Operation operation, std::uint64_t& position, std::uint64_t most = 1) {
-  // Relaxed: the slot's word says whether this is still so.
-  position = end.load(std::memory_order_relaxed);
-  for (;;) {
-    std::uint64_t count = 0;
-    if (ring.shape.is_position(position)) [[likely]] {
-      std::uint64_t next = position;
-      while (count < most && ring.state(next).load(std::memory_order_acquire) ==
-                                 slot_word(next, state)) {  // Q2, Q4
-        next = ring.shape.next(next);
-        ++count;
-      }
-      if (count > 0) [[likely]] {
-        set_intent(intent, ring.object, operation, position, count);
-        std::uint64_t seen = position;
-        if (end.compare_exchange_strong(seen, next, std::memory_order_release,  // I1
-                                        std::memory_order_relaxed))
-          return count;
-        position = seen;
-        continue;
-      }
-    }
-    const std::uint64_t now = end.load(std::memory_order_relaxed);
-    if (now == position) {
-      clear_intent(intent);
-      return 0;
-    }
-    position = now;
-  }
+// Which end of a ring an operation is at, and what its slot must be.
+template <Operation operation, class Ring>
+[[nodiscard]] auto& end_of(const Ring& ring) {
+  if constexpr (operation == Operation::push)
+    return ring.word->tail;
+  else
+    return ring.word->head;
+}
+template <Operation operation>
+constexpr SlotState ready_state() {
+  return operation == Operation::push ? SlotState::empty : SlotState::full;
+}
+// How many slots from that position on are ready, `most` at most.
+template <Operation operation, class Ring>
+[[nodiscard]] std::uint64_t count_ready(const Ring& ring, std::uint64_t position,
+                                        std::uint64_t most) {
+  std::uint64_t count = 0;
+  for (; count < most && ring.state(position).load(std::memory_order_acquire) ==  // Q2, Q4
+                             slot_word(position, ready_state<operation>());
+       ++count)
+    position = ring.shape.next(position);
+  return count;
 }
 
-template <class World, std::size_t kSlotBytes>
-std::uint64_t claim_push(const BasicRing<World, kSlotBytes>& ring, BasicIntent<World>& intent,
-                         std::uint64_t& position, std::uint64_t most = 1) {
-  return claim(ring, intent, ring.word->tail, SlotState::empty, Operation::push, position, most);
+// Claims the position at that end, in one attempt. False: its slot is not ready, or somebody was
+// faster. Inline, and nothing but what must be: every store, a register's to the stack too, is one
+// more that the CAS waits for.
+template <Operation operation, std::size_t kBytes = 0, class World>
+[[gnu::always_inline]] inline bool claim_at_once(const BasicRing<World>& ring,
+                                                 BasicIntent<World>& intent,
+                                                 std::uint64_t& position) {
+  // Relaxed: the slot's word says whether this is still so.
+  position = end_of<operation>(ring).load(std::memory_order_relaxed);
+  if (!ring.shape.is_position(position) ||
+      ring.template state<kBytes>(position).load(std::memory_order_acquire) !=  // Q2, Q4
+          slot_word(position, ready_state<operation>()))
+    return false;
+  set_intent(intent, ring.object, operation, position);
+  std::uint64_t seen = position;
+  if (end_of<operation>(ring).compare_exchange_strong(seen, ring.shape.next(position),
+                                                      std::memory_order_release,  // I1
+                                                      std::memory_order_relaxed))
+    return true;
+  clear_intent(intent);
+  return false;
 }
-template <class World, std::size_t kSlotBytes>
-std::uint64_t claim_pop(const BasicRing<World, kSlotBytes>& ring, BasicIntent<World>& intent,
-                        std::uint64_t& position, std::uint64_t most = 1) {
-  return claim(ring, intent, ring.word->head, SlotState::full, Operation::pop, position, most);
+
+// The same, as often as somebody else is faster.
+template <Operation operation, class World>
+bool claim_one(const BasicRing<World>& ring, BasicIntent<World>& intent, std::uint64_t& position) {
+  do {
+    if (claim_at_once<operation>(ring, intent, position)) return true;
+  } while (end_of<operation>(ring).load(std::memory_order_relaxed) != position);
+  return false;
+}
+
+// Claims up to `most` positions from that end on. How many.
+template <Operation operation, class World>
+std::uint64_t claim_some(const BasicRing<World>& ring, BasicIntent<World>& intent,
+                         std::uint64_t& position, std::uint64_t most) {
+  auto& end = end_of<operation>(ring);
+  std::uint64_t at = end.load(std::memory_order_relaxed);  // as in claim_at_once()
+  while (ring.shape.is_position(at)) {
+    const std::uint64_t count = count_ready<operation>(ring, at, most);
+    if (count > 0) {
+      set_intent(intent, ring.object, operation, at, count - 1);
+      position = at;
+      if (end.compare_exchange_strong(at, ring.shape.advance(at, count),
+                                      std::memory_order_release,  // I1
+                                      std::memory_order_relaxed))
+        return count;
+    } else {
+      const std::uint64_t now = end.load(std::memory_order_relaxed);
+      if (now == at) break;
+      at = now;
+    }
+  }
+  clear_intent(intent);
+  return 0;
 }
 
 // The item at `position`, which the caller has claimed, is there; or has been read.
-template <class World, std::size_t kSlotBytes>
-void fill_slot(const BasicRing<World, kSlotBytes>& ring, std::uint64_t position) {
-  ring.state(position).store(slot_word(position, SlotState::full),
-                             std::memory_order_release);  // Q1, M1
+template <std::size_t kBytes = 0, class World>
+void fill_slot(const BasicRing<World>& ring, std::uint64_t position) {
+  ring.template state<kBytes>(position).store(slot_word(position, SlotState::full),
+                                              std::memory_order_release);  // Q1, M1
 }
-template <class World, std::size_t kSlotBytes>
-void empty_slot(const BasicRing<World, kSlotBytes>& ring, std::uint64_t position) {
-  ring.state(position).store(slot_word(ring.shape.round_later(position), SlotState::empty),
-                             std::memory_order_release);  // Q3, M1
+template <std::size_t kBytes = 0, class World>
+void empty_slot(const BasicRing<World>& ring, std::uint64_t position) {
+  ring.template state<kBytes>(position).store(
+      slot_word(ring.shape.round_later(position), SlotState::empty),
+      std::memory_order_release);  // Q3, M1
 }
 
-// Ends an operation: whether somebody may be asleep, and is to be woken.
-template <class World>
-[[nodiscard]] bool finish(BasicIntent<World>& intent,
-                          const typename World::template Atomic<std::uint32_t>& sleepers) {
-  clear_intent(intent);
+// After an operation: whether somebody may be asleep, and is to be woken.
+template <class Sleepers>
+[[nodiscard]] bool somebody_sleeps_after_store(const Sleepers& sleepers) {
   std::atomic_signal_fence(std::memory_order_seq_cst);  // the compiler keeps M1's order too
   return (sleepers.load(std::memory_order_relaxed) & kSomebodySleeps) != 0;  // M1
 }
