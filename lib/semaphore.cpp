@@ -84,18 +84,13 @@ bool Semaphore::acquire_until(detail::Deadline deadline) const {
   return core::acquire(machine, *handle_.word, deadline);
 }
 
-void Semaphore::release(int n) const {
+void Semaphore::end_release(int n, detail::Added added) const {
   check_release(n);
-  switch (detail::add_permits(*handle_.word, n)) {
-    case detail::Added::nobody_sleeps:
-      return;
-    case detail::Added::overflow:
-      throw std::overflow_error("shoal: " + described(*handle_.object) + ": release(" +
-                                std::to_string(n) + ") would make more than INT_MAX permits");
-    case detail::Added::somebody_sleeps:
-      Machine machine(handle_.object->mapping(), handle_.object->index());
-      core::wake(machine, handle_.word->sleepers, n);
-  }
+  if (added == detail::Added::overflow)
+    throw std::overflow_error("shoal: " + described(*handle_.object) + ": release(" +
+                              std::to_string(n) + ") would make more than INT_MAX permits");
+  Machine machine(handle_.object->mapping(), handle_.object->index());
+  core::wake(machine, handle_.word->sleepers, n);
 }
 
 int Semaphore::waiting() const { return count_waiting(*handle_.object); }

@@ -48,13 +48,19 @@ class Semaphore {
   }
   // Throws std::invalid_argument where n < 1, std::overflow_error where there would be more than
   // INT_MAX permits; nothing has changed then.
-  void release(int n = 1) const;
+  void release(int n = 1) const {
+    const detail::Added added =
+        n < 1 ? detail::Added::overflow : detail::add_permits(*handle_.word, n);
+    if (added != detail::Added::nobody_sleeps) end_release(n, added);
+  }
 
   [[nodiscard]] int value() const { return handle_.word->count.load(std::memory_order_relaxed); }
   [[nodiscard]] int waiting() const;  // how many threads, of all processes, are waiting
 
  private:
   bool acquire_until(detail::Deadline deadline) const;
+  // Wakes n, or throws.
+  void end_release(int n, detail::Added added) const;
 
   detail::Handle<detail::SemaphoreWord> handle_;
 };

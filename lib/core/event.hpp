@@ -3,7 +3,7 @@
 
 // The slow path of an event; its word and its orders are in shoal/detail/event_word.hpp.
 //
-// Killed after its CAS, a setter has set it; those asleep find out when their slices end.
+// Killed after it changed the state, a setter has set it; those asleep find out when their slices end.
 
 #include "core/wait.hpp"
 #include "shoal/detail/event_word.hpp"
