@@ -323,10 +323,15 @@ struct TakeOver : ConditionScene {
   }
 };
 
+// Its notify is passed on to who waits, and nobody does: who waits next may get it or not, depending
+// on who finishes the burial; and nobody after that.
 struct BuryNotified : TakeOver {
   void operate() override { static_cast<void>(segment.used()); }
   std::string survive(const Fate&) override {
-    if (left > 0) wait_once();
+    {
+      auto held = hold(lock);
+      static_cast<void>(condition.wait_for(held, 5ms));
+    }
     return check_use();
   }
 };
