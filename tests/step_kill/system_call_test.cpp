@@ -66,7 +66,7 @@ Count count(const std::function<void()>& operation) {
 }
 
 int operations = 0;
-void makes_no_system_call(const char* name, const std::function<void()>& operation) {
+void makes_no_system_call(const std::string& name, const std::function<void()>& operation) {
   INFO(name);
   const Count found = count(operation);
   ++operations;
