@@ -404,9 +404,9 @@ TEST_CASE("barrier: killed while arriving first, or in the middle: it breaks for
 
 TEST_CASE("barrier: killed while arriving last: all have passed, or all are told") {
   kill_everywhere<Arrive<1, 0>>("barrier.arrive, alone", {50, 8, 4});
-  kill_everywhere<Arrive<2, 1>>("barrier.arrive, last of two", {50, 10, 5});
-  kill_everywhere<Arrive<3, 2>>("barrier.arrive, last of three", {50, 10, 5});
-  kill_everywhere<ArriveInTime>("barrier.arrive_for, last of two", {50, 10, 5});
+  kill_everywhere<Arrive<2, 1>>("barrier.arrive, last of two", {50, 6, 4});
+  kill_everywhere<Arrive<3, 2>>("barrier.arrive, last of three", {50, 6, 4});
+  kill_everywhere<ArriveInTime>("barrier.arrive_for, last of two", {50, 6, 4});
   kill_everywhere<ArriveAndAct>("barrier.arrive(action), last of two", {50, 12, 5});
   kill_in_full_programme<ActionThrows>("barrier.arrive(action), which throws", {5000, 12, 5},
                                        where_changed());
@@ -420,8 +420,8 @@ TEST_CASE("barrier: killed while waiting, or leaving") {
 
 TEST_CASE("barrier: killed while breaking or mending it") {
   kill_everywhere<Abort<0>>("barrier.abort", {20, 4, 2});
-  kill_everywhere<Abort<2>>("barrier.abort, two inside", {20, 6, 3});
-  kill_everywhere<Reset<2>>("barrier.reset, two inside", {20, 6, 3});
+  kill_everywhere<Abort<2>>("barrier.abort, two inside", {20, 4, 2});
+  kill_everywhere<Reset<2>>("barrier.reset, two inside", {20, 4, 2});
   kill_everywhere<ResetBroken>("barrier.reset, broken", {20, 4, 2});
   kill_everywhere<ArriveBroken>("barrier.arrive, broken",
                                 {.instructions = 1000, .points = 2, .states = 1, .strays = true},

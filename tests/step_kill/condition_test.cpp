@@ -363,9 +363,9 @@ TEST_SUITE_BEGIN("step-kill: condition");
 
 TEST_CASE("condition: killed while notifying: at most its own notifies are lost") {
   kill_everywhere<NotifyScene<1, 0>>("condition.notify_one, nobody", {40, 2, 1});
-  kill_everywhere<NotifyScene<1, 2>>("condition.notify_one, two wait", {100, 10, 3});
-  kill_everywhere<NotifyScene<2, 3>>("condition.notify(2), three wait", {150, 14, 5});
-  kill_everywhere<NotifyScene<5, 3>>("condition.notify(5), three wait", {200, 18, 6});
+  kill_everywhere<NotifyScene<1, 2>>("condition.notify_one, two wait", {100, 8, 3});
+  kill_everywhere<NotifyScene<2, 3>>("condition.notify(2), three wait", {150, 10, 4});
+  kill_everywhere<NotifyScene<5, 3>>("condition.notify(5), three wait", {200, 12, 5});
   kill_everywhere<NotifyHolding>("condition.notify_one, two wait, holding the lock", {150, 12, 5});
   kill_everywhere<NotifyPastTheDead>("condition.notify_one, a dead one and a live one wait",
                                      {150, 10, 3});

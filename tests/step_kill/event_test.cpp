@@ -193,9 +193,9 @@ TEST_CASE("event: killed while setting or clearing it: it is set, or not") {
 }
 
 TEST_CASE("event: killed while setting what others wait for: they go on where it was set") {
-  kill_everywhere<SetAwaited<1>>("event.set, awaited", {30, 8, 4}, every_instruction());
-  kill_everywhere<SetAwaited<3>>("event.set, awaited by three", {30, 8, 4});
-  kill_everywhere<PulseAwaited>("event.set, clear, awaited by two", {30, 10, 5},
+  kill_everywhere<SetAwaited<1>>("event.set, awaited", {15, 5, 2}, every_instruction());
+  kill_everywhere<SetAwaited<3>>("event.set, awaited by three", {15, 5, 2});
+  kill_everywhere<PulseAwaited>("event.set, clear, awaited by two", {25, 10, 3},
                                 every_instruction());
 }
 

@@ -469,9 +469,9 @@ TEST_CASE("semaphore: killed while releasing: all or nothing, and who sleeps goe
   kill_everywhere<ReleaseTooMany>("semaphore.release, too many",
                                   {.instructions = 1000, .points = 2, .states = 1, .strays = true},
                                   told());
-  kill_everywhere<ReleaseAwaited<1, 1>>("semaphore.release(1), awaited", {20, 6, 3});
-  kill_everywhere<ReleaseAwaited<2, 3>>("semaphore.release(2), awaited by three", {20, 6, 3});
-  kill_everywhere<ReleaseAwaited<3, 2>>("semaphore.release(3), awaited by two", {20, 6, 3});
+  kill_everywhere<ReleaseAwaited<1, 1>>("semaphore.release(1), awaited", {20, 3, 2});
+  kill_everywhere<ReleaseAwaited<2, 3>>("semaphore.release(2), awaited by three", {20, 3, 2});
+  kill_everywhere<ReleaseAwaited<3, 2>>("semaphore.release(3), awaited by two", {20, 3, 2});
 }
 
 TEST_CASE("bounded: killed while acquiring: exactly the dead one's permits come back") {
@@ -508,8 +508,8 @@ TEST_CASE("bounded: killed while releasing: nothing is lost, and who sleeps goes
   kill_everywhere<BoundedReleaseTooMany>(
       "bounded.release(2), of one", {.instructions = 60, .points = 6, .states = 2, .strays = true},
       told());
-  kill_everywhere<BoundedReleaseAwaited<1>>("bounded.release(2), awaited", {100, 10, 5});
-  kill_everywhere<BoundedReleaseAwaited<3>>("bounded.release(2), awaited by three", {100, 10, 5});
+  kill_everywhere<BoundedReleaseAwaited<1>>("bounded.release(2), awaited", {100, 6, 4});
+  kill_everywhere<BoundedReleaseAwaited<3>>("bounded.release(2), awaited by three", {100, 6, 4});
 }
 
 TEST_CASE("bounded: killed after one who was killed") {
