@@ -82,14 +82,12 @@ struct SemaphoreScene : Scene {
   std::string survive(const Fate& fate) override {
     // Whoever sleeps and could have a permit is waited for: where it does not come, this hangs.
     while (semaphore.value() > 0 && *acquired < *begun) ::sched_yield();
-    const auto now = semaphore.value() + static_cast<int>(*acquired);
+    // Who has taken one may not have said so yet: all are let go, and what is left tells.
+    if (*begun > 0) semaphore.release(static_cast<int>(*begun));
+    while (*acquired < *begun) ::sched_yield();
+    const int now = semaphore.value();
     if (fate.completed ? now != permits : now != permits && now != initial)
       return std::to_string(now) + " permits in all, not " + std::to_string(permits);
-    if (*acquired < *begun) {
-      semaphore.release(static_cast<int>(*begun - *acquired));
-      while (*acquired < *begun) ::sched_yield();
-      if (semaphore.value() != 0) return "permits left that were not released";
-    }
     if (semaphore.waiting() > *begun) return "the dead wait";
     return check_large(semaphore.value());
   }
@@ -136,12 +134,11 @@ struct TryForEmpty : SemaphoreScene<0> {
 struct AcquireWaits : SemaphoreScene<0> {
   std::vector<std::function<bool()>> partners() override { return {acquirer()}; }
   void operate() override { semaphore.acquire(); }
-  std::string survive(const Fate& fate) override {
+  std::string survive(const Fate&) override {
     if (*acquired != 0) return "a permit from nowhere";
     semaphore.release();
     permits = 1;
-    if (const std::string wrong = SemaphoreScene<0>::survive(fate); !wrong.empty()) return wrong;
-    return "";
+    return SemaphoreScene<0>::survive({.completed = true});
   }
 };
 
