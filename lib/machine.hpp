@@ -23,6 +23,9 @@ class Machine : public MachineAtomics {
   // one.
   static constexpr int kLooks = 100;
   static constexpr int kYields = 20;
+  // From the last instruction of a process that is killed, until its parent is told, 19 us passed at
+  // the least.
+  static constexpr std::int64_t kDeathUnseen = 10'000;
 
   Machine(const Tables& tables, const os::File& file, OwnerValue self)
       : tables_(tables), file_(file), self_(self) {}

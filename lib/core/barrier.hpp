@@ -4,7 +4,8 @@
 // A barrier; its words are in shoal/detail/barrier_word.hpp.
 //
 // A round does not complete over a dead process: who waits looks for one when its slice ends, and the
-// last one to arrive before it lets the others go.
+// last one to arrive before it lets the others go; but not where the whole round is younger than a
+// death takes to be seen by anyone: it could as well have come just after the round.
 //
 // What each step leaves behind when its process is killed right after it:
 //
@@ -101,10 +102,10 @@ class Barrier {
       }
       mark(me, seen.round());
       const int index = seen.arrived();
-      if (index > 0 && index + 1 == parties() && somebody_died_inside(seen)) {
+      if (index > 0 && index + 1 == parties() && !is_young() && somebody_died_inside(seen)) {
         break_round(seen.round());  // nobody else may have noticed: all others may be dead
       } else if (index + 1 < parties()) {
-        if (replace(seen, seen.with_arrival())) return {Arrival::waits, index, seen.round()};
+        if (arrive_to_wait(seen)) return {Arrival::waits, index, seen.round()};
       } else if (has_action) {
         if (replace(seen, seen.with_arrival().with_acting()))
           return {Arrival::last, index, seen.round()};
@@ -174,6 +175,18 @@ class Barrier {
     return word_.state.compare_exchange_strong(expected, desired.word(),
                                                std::memory_order_seq_cst,  // B1, M1
                                                std::memory_order_relaxed);
+  }
+
+  // The first of a round notes when it began. It does so after it has arrived, and with a time from
+  // before: whoever reads an earlier round's, or one that was stored late, finds this one too old.
+  bool arrive_to_wait(BarrierState seen) {
+    const std::int64_t now = seen.arrived() == 0 ? world_.now() : 0;
+    if (!replace(seen, seen.with_arrival())) return false;
+    if (seen.arrived() == 0) word_.began.store(now, std::memory_order_relaxed);
+    return true;
+  }
+  bool is_young() {
+    return world_.now() - word_.began.load(std::memory_order_relaxed) < World::kDeathUnseen;
   }
 
   // D1: whoever sees the round sees whose it is. The CAS that arrives releases both.

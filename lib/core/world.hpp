@@ -14,6 +14,8 @@
 //     static constexpr Mutant kMutant = ...;
 //     static constexpr int kLooks = ...;           // looks before yielding, then
 //     static constexpr int kYields = ...;          // yields before sleeping
+//     static constexpr std::int64_t kDeathUnseen = ...;  // for so long, in nanoseconds, nobody can
+//                                                  // know that a participant has died
 //
 //     std::int64_t now();                          // nanoseconds of the steady clock
 //     void pause();                                // between two looks of a spin

@@ -20,6 +20,8 @@ namespace shoal::detail {
 //              Anyone, by CAS
 //   sleepers   the wait's: lib/core/wait.hpp
 //   parties    the creator's
+//   began      when the first of a round arrived, or earlier: nanoseconds of the steady clock. Of a
+//              barrier of two or more parties; the first's
 //
 // Behind it, for each process record, who is inside: a process writes its value and the round's
 // number + 1 before it arrives. A round that has gone makes that stale; nobody need take it back.
@@ -31,6 +33,7 @@ struct alignas(64) BasicBarrierWord {
   Atomic<std::uint64_t> state;
   Atomic<std::uint32_t> sleepers;
   Atomic<std::uint32_t> parties;
+  Atomic<std::int64_t> began;
 };
 template <class World>
 struct BasicBarrierMark {
