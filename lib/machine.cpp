@@ -18,6 +18,10 @@ Machine::Machine(const Mapping& mapping, std::uint32_t object)
       object_(object) {}
 
 void Machine::pause() { os::pause(); }
+// Some 100 ns: as long as a cache line takes to come and go.
+void Machine::rest() {
+  for (int i = 0; i < 8; ++i) os::pause();
+}
 void Machine::yield() { os::yield(); }
 bool Machine::barrier() { return os::membarrier(); }
 bool Machine::is_reached() const { return membarrier_reaches_us(); }

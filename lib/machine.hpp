@@ -23,6 +23,7 @@ class Machine : public MachineAtomics {
   // one.
   static constexpr int kLooks = 100;
   static constexpr int kYields = 20;
+  static constexpr int kRests = 8;
   // From the last instruction of a process that is killed, until its parent is told, 19 us passed at
   // the least.
   static constexpr std::int64_t kDeathUnseen = 10'000;
@@ -34,6 +35,7 @@ class Machine : public MachineAtomics {
 
   static std::int64_t now() { return steady_now(); }
   static void pause();
+  static void rest();
   static void yield();
   static bool barrier();
   bool is_reached() const;

@@ -185,12 +185,26 @@ struct LockResult {
   OwnerValue found;
 };
 
+// Looks seldom at first: each look takes the lock's cache line away from its holder, and a lock that
+// is held for a moment only is taken and given back many times in the time of one hand-over. Who
+// has waited for longer than that looks often.
+template <class World>
+bool rest_and_look(World& world, LockAttempt<World>& attempt) {
+  if constexpr (World::kRests > 0)
+    for (int i = 0; i < World::kRests; ++i) {
+      world.rest();
+      if (attempt.look(Glance::quick) == Look::done) return true;
+    }
+  return false;
+}
+
 // Takes the lock, or says why not. `deadline`: kDoNotWait looks once, closely.
 template <class World>
 LockResult lock(World& world, LockWordOf<World>& word, OwnerValue me, Deadline deadline,
                 Abandoned abandoned = Abandoned::is_told) {
   LockAttempt<World> attempt(world, word, me, abandoned);
-  const bool done = core::wait(world, word.sleepers, deadline,
+  const bool done = (deadline != detail::kDoNotWait && rest_and_look(world, attempt)) ||
+                    core::wait(world, word.sleepers, deadline,
                                [&](Glance glance) { return attempt.look(glance); });
   if (!done) attempt.give_up();
   return {attempt.outcome(), attempt.found()};

@@ -14,11 +14,13 @@
 //     static constexpr Mutant kMutant = ...;
 //     static constexpr int kLooks = ...;           // looks before yielding, then
 //     static constexpr int kYields = ...;          // yields before sleeping
+//     static constexpr int kRests = ...;           // of a lock: looks that are seldom, before those
 //     static constexpr std::int64_t kDeathUnseen = ...;  // for so long, in nanoseconds, nobody can
 //                                                  // know that a participant has died
 //
 //     std::int64_t now();                          // nanoseconds of the steady clock
 //     void pause();                                // between two looks of a spin
+//     void rest();                                 // between two looks that are seldom; with kRests
 //     void yield();                                // gives the CPU away
 //     bool barrier();                              // a full barrier in every participant, or false
 //     bool is_reached();                           // does everybody's barrier() include this one?

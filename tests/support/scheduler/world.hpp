@@ -149,6 +149,7 @@ struct SimWorld : SimAtomics<M> {
   using Atomic = SimAtomic<T>;
   static constexpr int kLooks = 1;
   static constexpr int kYields = 0;
+  static constexpr int kRests = 0;
   static constexpr std::int64_t kDeathUnseen = 0;
 
   std::int64_t now() { return simulation().now(); }
