@@ -206,6 +206,12 @@ class QueueHandle::Call {
     return claimed(is_joinable() ? joinable().claim_pop(position, deadline)
                                  : ring_.claim_pop(position, deadline));
   }
+  // Waits until there is an item, and leaves it there. False at the deadline. Throws Closed, Corrupted.
+  bool wait_for_item(Deadline deadline) {
+    std::uint64_t none = 0;
+    return claimed(
+        ring_.claim_pop(none, deadline, [this](std::uint64_t&) { return ring_.has_item(); }));
+  }
   void published(std::uint64_t position) { ring_.published(position); }
   void released(std::uint64_t position) { ring_.released(position, queue_.wakes()); }
 
@@ -407,15 +413,20 @@ std::optional<QueueHandle::Room> QueueHandle::take(Deadline deadline) const {
   return item_.is_inline() ? take_small(call, deadline) : take_block(call, deadline);
 }
 
-// Out of its slot, into room that is counted as lent: the queue is as full as before.
+// Out of its slot, into room that is counted as lent: the queue is as full as before. Who waits for
+// an item has no such room meanwhile, else there might be none for the item.
 std::optional<QueueHandle::Room> QueueHandle::take_small(Call& call, Deadline deadline) const {
-  Call::Borrowed room(call, true);
-  std::uint64_t position = 0;
-  if (!room.claim_in_any_case(deadline) || !call.claim_pop(position, deadline)) return std::nullopt;
-  std::memcpy(at(room.block()), call.item(position), item_.size);
-  call.released(position);
-  const std::uint32_t block = room.keep();
-  return Room{block, call.me(), at(block)};
+  while (call.wait_for_item(deadline)) {
+    Call::Borrowed room(call, true);
+    if (!room.claim_in_any_case(deadline)) return std::nullopt;
+    std::uint64_t position = 0;
+    if (!call.claim_pop(position, kDoNotWait)) continue;  // somebody else was quicker
+    std::memcpy(at(room.block()), call.item(position), item_.size);
+    call.released(position);
+    const std::uint32_t block = room.keep();
+    return Room{block, call.me(), at(block)};
+  }
+  return std::nullopt;
 }
 
 std::optional<QueueHandle::Room> QueueHandle::take_block(Call& call, Deadline deadline) const {

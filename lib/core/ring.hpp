@@ -108,6 +108,12 @@ class Ring {
     }
     return items;
   }
+  // Whether there is one to be popped. A look: somebody else may be quicker.
+  bool has_item() const {
+    const std::uint64_t head = head_position();
+    return view_.shape.is_position(head) &&
+           view_.state(head).load(std::memory_order_acquire) == full(head);
+  }
   // One attempt to pop at the head, for who keeps all others from popping. False: there is no item.
   template <class BeforeClaim>
   bool pop_alone(std::uint64_t& position, BeforeClaim before_claim) {
