@@ -7,6 +7,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -140,10 +141,67 @@ int add_name(const Arguments& arguments) {
   return 0;
 }
 
+// queue.produce SEGMENT PRODUCER COUNT: pushes so many numbers, in order, each with its producer.
+int produce_items(const Arguments& arguments) {
+  const shoal::Queue<std::uint64_t> queue(shoal::Segment(arguments.at(0)), "q");
+  const std::uint64_t producer = std::stoull(arguments.at(1));
+  const std::uint64_t count = std::stoull(arguments.at(2));
+  for (std::uint64_t i = 0; i < count; ++i) queue.push(producer << 32 | i);
+  return 0;
+}
+
+// queue.consume SEGMENT COUNT: pops them until the queue is closed, marks each as "seen", once, and
+// sees those of each of three producers in order.
+int consume_items(const Arguments& arguments) {
+  const shoal::Segment segment(arguments.at(0));
+  const shoal::Queue<std::uint64_t> queue(segment, "q");
+  const shoal::Array<std::uint8_t> seen(segment, "seen");
+  const std::uint64_t count = std::stoull(arguments.at(1));
+  std::uint64_t next[3] = {0, 0, 0};
+  try {
+    for (;;) {
+      const std::uint64_t item = queue.pop();
+      const std::uint64_t producer = item >> 32;
+      const std::uint64_t number = item & 0xFFFF'FFFF;
+      if (producer > 2 || number >= count) return 2;
+      if (number < next[producer]) return 3;
+      next[producer] = number + 1;
+      if (std::atomic_ref(seen[producer * count + number]).fetch_add(1) != 0) return 4;
+    }
+  } catch (const shoal::Closed&) {
+    return 0;
+  }
+}
+
+// queue.echo SEGMENT: what it finds "there" it sends "back", and a mark with it.
+int echo_items(const Arguments& arguments) {
+  const shoal::Segment segment(arguments.at(0));
+  const shoal::Queue<std::string> there(segment, "there");
+  const shoal::Queue<std::string> back(segment, "back");
+  try {
+    for (;;) back.push(there.pop() + "!");
+  } catch (const shoal::Closed&) {
+    return 0;
+  }
+}
+
+// queue.work SEGMENT TIMES: deals with so many of its "jobs".
+int work_on_jobs(const Arguments& arguments) {
+  const shoal::JoinableQueue<int> queue(shoal::Segment(arguments.at(0)), "jobs",
+                                        shoal::Open::existing);
+  for (int i = std::stoi(arguments.at(1)); i > 0; --i) {
+    queue.pop();
+    queue.task_done();
+  }
+  return 0;
+}
+
 const std::map<std::string_view, int (*)(const Arguments&)> kScenarios = {
     {"array.names", add_name},        {"barrier.meet", meet_at_barrier},
     {"event.set", set_event},         {"lock.count", count_locked},
     {"lock.leave", leave_locked},     {"lock.told", told_of},
+    {"queue.consume", consume_items}, {"queue.echo", echo_items},
+    {"queue.produce", produce_items}, {"queue.work", work_on_jobs},
     {"rlock.held", find_rlock_held},  {"same", same},
     {"segment.join", join_segment},   {"segment.statics", keep_statics},
     {"segment.visit", visit_segment}, {"semaphore.echo", echo_permit},

@@ -175,7 +175,7 @@ void Child::send(int signal) const {
   if (pid_ > 0 && !status_) ::kill(pid_, signal);
 }
 
-void ExecChild::run(std::vector<std::string> arguments) {
+void ExecChild::run(std::vector<std::string> arguments, std::chrono::milliseconds deadline) {
   std::vector<char*> argv;
   std::string program = SHOAL_TEST_CHILD;
   argv.push_back(program.data());
@@ -187,7 +187,7 @@ void ExecChild::run(std::vector<std::string> arguments) {
         std::perror(argv[0]);
         return 127;
       },
-      kDeadline);
+      deadline);
 }
 
 bool sleep_forever() {

@@ -89,11 +89,15 @@ class ExecChild : public Child {
  public:
   template <std::convertible_to<std::string_view>... Args>
   explicit ExecChild(std::string_view scenario, const Args&... args) {
-    run({std::string(scenario), std::string(std::string_view(args))...});
+    run({std::string(scenario), std::string(std::string_view(args))...}, kDeadline);
+  }
+  template <std::convertible_to<std::string_view>... Args>
+  ExecChild(std::chrono::milliseconds deadline, std::string_view scenario, const Args&... args) {
+    run({std::string(scenario), std::string(std::string_view(args))...}, deadline);
   }
 
  private:
-  void run(std::vector<std::string> arguments);
+  void run(std::vector<std::string> arguments, std::chrono::milliseconds deadline);
 };
 
 // For children that are going to be killed. It returns a bool for the sake of lambdas only.
