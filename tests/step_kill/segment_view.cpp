@@ -18,6 +18,8 @@
 #include "shoal/detail/bounded_word.hpp"
 #include "shoal/detail/condition_word.hpp"
 #include "shoal/detail/event_word.hpp"
+#include "shoal/detail/join_word.hpp"
+#include "shoal/detail/queue_word.hpp"
 #include "shoal/detail/semaphore_word.hpp"
 #include "shoal/detail/value_word.hpp"
 #include "support/state_hash.hpp"
@@ -85,6 +87,16 @@ std::uint64_t hash_of_words(Kind kind, std::byte* memory, std::size_t bytes,
         hash.add(mark.owner.load(), mark.round.load());
       return hash.value();
     }
+    case Kind::queue:
+      return hash.add_bytes(memory, bytes).value();
+    case Kind::joinable_queue: {
+      auto& word = *reinterpret_cast<QueueWord*>(memory);
+      const JoinWord& join = join_word(word);
+      hash.add_bytes(&word, sizeof word).add(hash_of_lock(join.lock), join.pending.load());
+      hash.add(join.taker.load(), join.held.load(), join.joiners.load());
+      const auto* const rest = reinterpret_cast<const std::byte*>(&join + 1);
+      return hash.add_bytes(rest, static_cast<std::size_t>(memory + bytes - rest)).value();
+    }
     case Kind::semaphore:
     case Kind::event:
     case Kind::condition:  // 64 bytes each, of numbers only
@@ -131,6 +143,7 @@ std::uint64_t SegmentView::hash() const {
     const format::ThreadRecord& thread = tables_->thread(i);
     hash.add(thread.owner.load(), thread.waits_for.load(), thread.turn.load());
     hash.add(thread.condition.load(), thread.sleepers.load());
+    hash.add(thread.intent.what.load(), thread.intent.object.load(), thread.intent.count.load());
   }
   for (std::uint32_t i = 0; i < tables_->objects(); ++i) hash.add(hash_of_object(i));
   return hash.add(tables_->marks().heap.load()).value();
