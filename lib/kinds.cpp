@@ -6,6 +6,7 @@
 #include "core/barrier.hpp"
 #include "core/condition.hpp"
 #include "core/lock.hpp"
+#include "core/pipe.hpp"
 #include "machine.hpp"
 #include "shoal/detail/array_word.hpp"
 #include "shoal/detail/condition_word.hpp"
@@ -34,6 +35,12 @@ void each_lock(Kind kind, void* memory, Visit visit) {
       return visit(static_cast<BoundedWord*>(memory)->lock);
     case Kind::joinable_queue:
       return visit(join_word(*static_cast<QueueWord*>(memory)).lock);
+    case Kind::pipe:
+      for (PipeLane& lane : static_cast<PipeWord*>(memory)->lanes) {
+        visit(lane.send_lock);
+        visit(lane.recv_lock);
+      }
+      return;
     case Kind::semaphore:
     case Kind::event:
     case Kind::condition:
@@ -64,6 +71,11 @@ int popped_by(QueueWord& word, OwnerValue owner) {
              : 0;
 }
 
+core::PipeEnds<Machine> pipe_ends(const Tables& tables, Machine& machine, void* memory) {
+  auto& word = *static_cast<PipeWord*>(memory);
+  return {machine, word, pipe_holders(word, tables.header().max_processes)};
+}
+
 }  // namespace
 
 std::string_view kind_name(Kind kind) {
@@ -90,6 +102,8 @@ std::string_view kind_name(Kind kind) {
       return "queue";
     case Kind::joinable_queue:
       return "joinable_queue";
+    case Kind::pipe:
+      return "pipe";
     case Kind::none:
       break;
   }
@@ -119,6 +133,8 @@ std::size_t least_bytes(Kind kind, std::uint32_t max_processes) {
       return sizeof(QueueWord);
     case Kind::joinable_queue:
       return sizeof(QueueWord) + sizeof(JoinWord) + max_processes * sizeof(Account);
+    case Kind::pipe:
+      return sizeof(PipeWord) + 2 * max_processes * sizeof(PipeHolder) + kLeastRing;
     case Kind::none:
       break;
   }
@@ -148,6 +164,17 @@ void sweep_object(const Tables& tables, const os::File& file, Kind kind, void* m
     core::Barrier<Machine>(machine, word, barrier_marks(word, tables.header().max_processes))
         .sweep(dead);
   }
+  if (kind == Kind::pipe) {
+    auto ends = pipe_ends(tables, machine, memory);
+    for (const int end : {0, 1}) ends.leave(end, dead);
+  }
+}
+
+void share_with_child(const Tables& tables, const os::File& file, Kind kind, void* memory,
+                      OwnerValue parent, OwnerValue child) {
+  if (kind != Kind::pipe) return;
+  Machine machine(tables, file, parent);
+  pipe_ends(tables, machine, memory).share(parent, child);
 }
 
 void sweep_thread(const Tables& tables, const os::File& file, format::ThreadRecord& thread) {

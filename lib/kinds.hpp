@@ -11,6 +11,7 @@
 #include "shoal/detail/bounded_word.hpp"
 #include "shoal/detail/join_word.hpp"
 #include "shoal/detail/object.hpp"
+#include "shoal/detail/pipe_word.hpp"
 #include "shoal/detail/queue_word.hpp"
 #include "tables.hpp"
 
@@ -31,6 +32,11 @@ int count_held(Kind kind, void* memory, OwnerValue owner);
 void sweep_object(const Tables& tables, const os::File& file, Kind kind, void* memory,
                   OwnerValue dead);
 
+// The child that is about to be forked shares what its parent has of an object, from now on.
+// Requires the directory lock.
+void share_with_child(const Tables& tables, const os::File& file, Kind kind, void* memory,
+                      OwnerValue parent, OwnerValue child);
+
 // Passes on what a dead process's thread was given. Idempotent.
 void sweep_thread(const Tables& tables, const os::File& file, format::ThreadRecord& thread);
 
@@ -45,6 +51,10 @@ inline std::span<BarrierMark> barrier_marks(BarrierWord& word, std::uint32_t max
 inline JoinWord& join_word(QueueWord& word) { return *reinterpret_cast<JoinWord*>(&word + 1); }
 inline std::span<Account> accounts(QueueWord& word, std::uint32_t max_processes) {
   return {reinterpret_cast<Account*>(&join_word(word) + 1), max_processes};
+}
+// Of a pipe: those of the first end, then those of the second.
+inline std::span<PipeHolder> pipe_holders(PipeWord& word, std::uint32_t max_processes) {
+  return {reinterpret_cast<PipeHolder*>(&word + 1), std::size_t{2} * max_processes};
 }
 
 }  // namespace shoal::detail

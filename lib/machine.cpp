@@ -10,10 +10,14 @@
 
 namespace shoal::detail {
 
+Machine::Machine(const Tables& tables, const os::File& file, OwnerValue self)
+    : tables_(tables), file_(file), self_(self), is_reached_(membarrier_reaches_us()) {}
+
 Machine::Machine(const Mapping& mapping, std::uint32_t object)
     : tables_(mapping.tables()),
       file_(mapping.file()),
       self_(mapping.self()),
+      is_reached_(mapping.fast_self().load(std::memory_order_relaxed) != kNobody),
       mapping_(&mapping),
       object_(object) {}
 
@@ -24,7 +28,6 @@ void Machine::rest() {
 }
 void Machine::yield() { os::yield(); }
 bool Machine::barrier() { return os::membarrier(); }
-bool Machine::is_reached() const { return membarrier_reaches_us(); }
 
 void Machine::sleep(Atomic<std::uint32_t>& word, std::uint32_t expected, std::int64_t nanoseconds) {
   os::futex_wait(word, expected, nanoseconds);

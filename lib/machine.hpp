@@ -28,8 +28,7 @@ class Machine : public MachineAtomics {
   // the least.
   static constexpr std::int64_t kDeathUnseen = 10'000;
 
-  Machine(const Tables& tables, const os::File& file, OwnerValue self)
-      : tables_(tables), file_(file), self_(self) {}
+  Machine(const Tables& tables, const os::File& file, OwnerValue self);
   // Notes in this thread's record, while it waits, that it does so for that object.
   Machine(const Mapping& mapping, std::uint32_t object);
 
@@ -38,7 +37,7 @@ class Machine : public MachineAtomics {
   static void rest();
   static void yield();
   static bool barrier();
-  bool is_reached() const;
+  [[nodiscard]] bool is_reached() const { return is_reached_; }
   static void fence() { std::atomic_thread_fence(std::memory_order_seq_cst); }
   static void sleep(Atomic<std::uint32_t>& word, std::uint32_t expected, std::int64_t nanoseconds);
   static void wake(Atomic<std::uint32_t>& word, int count);
@@ -51,6 +50,7 @@ class Machine : public MachineAtomics {
   const Tables& tables_;
   const os::File& file_;
   const OwnerValue self_;
+  const bool is_reached_;
   const Mapping* mapping_ = nullptr;
   std::uint32_t object_ = 0;
   format::ThreadRecord* thread_ = nullptr;

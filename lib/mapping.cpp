@@ -166,6 +166,8 @@ void Mapping::before_fork() {
     const auto child = attach(tables_, child_file_);
     if (!child) return child_file_.close();
     copy_open_sets(self(), *child);
+    for (const auto& [index, entry] : open_)
+      share_with_child(tables_, file_, entry.kind, entry.memory, self(), *child);
     child_self_ = *child;
   } catch (const std::exception&) {
     child_file_.close();

@@ -196,10 +196,33 @@ int work_on_jobs(const Arguments& arguments) {
   return 0;
 }
 
+// pipe.echo SEGMENT NAME: sends back what it receives at the second end, until there is no more.
+int echo_at_pipe(const Arguments& arguments) {
+  const shoal::Pipe pipe(shoal::Segment(arguments.at(0)), arguments.at(1), shoal::Open::existing);
+  const shoal::Connection connection = pipe.second();
+  try {
+    for (;;) connection.send_bytes(connection.recv_bytes());
+  } catch (const shoal::EndOfFile&) {
+    return 0;
+  }
+}
+
+// pipe.busy SEGMENT NAME: is its first end held by somebody else?
+int find_pipe_busy(const Arguments& arguments) {
+  const shoal::Pipe pipe(shoal::Segment(arguments.at(0)), arguments.at(1), shoal::Open::existing);
+  try {
+    static_cast<void>(pipe.first());
+  } catch (const shoal::Busy&) {
+    return 0;
+  }
+  return 1;
+}
+
 const std::map<std::string_view, int (*)(const Arguments&)> kScenarios = {
     {"array.names", add_name},        {"barrier.meet", meet_at_barrier},
     {"event.set", set_event},         {"lock.count", count_locked},
     {"lock.leave", leave_locked},     {"lock.told", told_of},
+    {"pipe.busy", find_pipe_busy},    {"pipe.echo", echo_at_pipe},
     {"queue.consume", consume_items}, {"queue.echo", echo_items},
     {"queue.produce", produce_items}, {"queue.work", work_on_jobs},
     {"rlock.held", find_rlock_held},  {"same", same},

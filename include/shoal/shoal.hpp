@@ -13,6 +13,7 @@
 #include "shoal/lock.hpp"
 #include "shoal/on_owner_death.hpp"
 #include "shoal/open.hpp"
+#include "shoal/pipe.hpp"
 #include "shoal/queue.hpp"
 #include "shoal/rlock.hpp"
 #include "shoal/segment.hpp"

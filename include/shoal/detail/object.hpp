@@ -51,7 +51,8 @@ enum class Kind : std::uint32_t {
   barrier,
   array,
   queue,
-  joinable_queue
+  joinable_queue,
+  pipe
 };
 
 // Of a Blueprint's bytes: the object must exist, and may be of any size.

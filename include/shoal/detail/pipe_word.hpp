@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include "shoal/detail/lock_word.hpp"
+#include "shoal/detail/machine.hpp"
+#include "shoal/detail/owner_value.hpp"
+
+namespace shoal::detail {
+
+// A pipe in shared memory; the algorithm is in lib/core/pipe.hpp. Two ends, and a lane from each to
+// the other: a ring of bytes with one sender and one receiver at a time.
+
+// A lane. Positions count bytes since the pipe was made, and are multiples of 8; position % size of
+// the ring is where in the ring.
+//
+//   tail            end of what has been sent: whole frames only. Who has send_lock
+//   head_seen       what the sender last saw of head: no more than head is. Who has send_lock
+//   dropped_at      tail, where a send gave up in the middle of its message: nobody is to miss it.
+//                   Who has send_lock
+//   head            begin of what is to be received: of a frame. Who has recv_lock
+//   tail_seen       what the receiver last saw of tail: no more than tail is. Who has recv_lock
+//   data_sleepers   who waits for something to receive: lib/core/wait.hpp
+//   space_sleepers  who waits for room to send: lib/core/wait.hpp
+//   send_lock       the one sender, from before the first frame of its message until after the
+//                   last: a message whose sender neither lives nor has ended it, is cut off
+//   recv_lock       the one receiver
+//
+// What is written by one side stands on lines of its own; what hardly changes on others.
+template <class World>
+struct alignas(64) BasicPipeLane {
+  template <class T>
+  using Atomic = typename World::template Atomic<T>;
+
+  Atomic<std::uint64_t> tail;
+  Atomic<std::uint64_t> head_seen;
+  Atomic<std::uint64_t> dropped_at;
+  alignas(64) Atomic<std::uint64_t> head;
+  Atomic<std::uint64_t> tail_seen;
+  alignas(64) Atomic<std::uint32_t> data_sleepers;
+  Atomic<std::uint32_t> space_sleepers;
+  BasicLockWord<World> send_lock;
+  BasicLockWord<World> recv_lock;
+};
+
+//   ends       of each end: bits 0-1 its phase, below; bits 2-63 count the changes of that. Anyone,
+//              by CAS; but only who has the directory lock makes it held
+//   capacity   the creator's: bytes each way, as asked for
+//   simplex    the creator's. 1: there is no lane from the first end
+//   lanes      [0] from the first end to the second, [1] back
+//
+// Behind it, for each end and each process record, the value of the process that holds the end, or
+// 0: that process's alone, but for who makes a place for its forked child, and who buries it. One
+// that names the dead counts for nothing. Then the ring of each lane that there is.
+template <class World>
+struct alignas(64) BasicPipeWord {
+  template <class T>
+  using Atomic = typename World::template Atomic<T>;
+
+  Atomic<std::uint64_t> ends[2];
+  Atomic<std::uint64_t> capacity;
+  Atomic<std::uint32_t> simplex;
+  BasicPipeLane<World> lanes[2];
+};
+
+//   phase     meaning                                     becomes
+//   awaited   nobody holds the end, and its peer counts   held, by who takes it
+//             on somebody to come
+//   held      a process holds it; or did, and is dead     gone, by whoever finds nobody alive there
+//   gone      those who held it have closed it, or died   held, by who takes it; awaited, where the
+//                                                         other end is gone too, and taken again
+enum class EndPhase : std::uint64_t { awaited = 0, held = 1, gone = 2 };
+inline constexpr int kEndPhaseBits = 2;
+constexpr EndPhase phase_of(std::uint64_t end) {
+  return static_cast<EndPhase>(end & ((1U << kEndPhaseBits) - 1));
+}
+constexpr std::uint64_t next_end(std::uint64_t end, EndPhase phase) {
+  return ((end >> kEndPhaseBits) + 1) << kEndPhaseBits | static_cast<std::uint64_t>(phase);
+}
+
+// A frame: a header, and its payload, filled up to a multiple of 8.
+//
+//   kind    payload     meaning
+//   whole   a message   a message
+//   begin   none        a message of so many bytes follows, in parts
+//   part    some of it  the parts of a message make up its size
+//
+// Header: bits 0-1 kind; bit 2, of whole and begin, that the message before, if it is incomplete, is
+// nobody's loss: its send gave up, and said so; bits 3-63 size.
+enum class Frame : std::uint64_t { none = 0, whole = 1, begin = 2, part = 3 };
+inline constexpr std::uint64_t kFrameHeader = 8;
+inline constexpr std::uint64_t kFrameDropsLast = 4;
+inline constexpr int kFrameSizeShift = 3;
+inline constexpr std::uint64_t kLargestMessage = std::uint64_t{1} << 48;
+constexpr std::uint64_t frame_header(Frame kind, std::uint64_t size) {
+  return size << kFrameSizeShift | static_cast<std::uint64_t>(kind);
+}
+constexpr Frame frame_kind(std::uint64_t header) { return static_cast<Frame>(header & 3); }
+constexpr std::uint64_t frame_size(std::uint64_t header) { return header >> kFrameSizeShift; }
+constexpr std::uint64_t frame_bytes(std::uint64_t size) {
+  return kFrameHeader + (size + 7) / 8 * 8;
+}
+
+inline constexpr std::uint64_t kLeastRing = 128;
+
+using PipeLane = BasicPipeLane<MachineAtomics>;
+using PipeWord = BasicPipeWord<MachineAtomics>;
+using PipeHolder = std::atomic<OwnerValue>;
+static_assert(std::is_standard_layout_v<PipeWord>);
+static_assert(sizeof(PipeLane) == 448 && sizeof(PipeWord) == 960, "docs/format.md");
+static_assert(offsetof(PipeLane, head) == 64 && offsetof(PipeLane, data_sleepers) == 128);
+static_assert(offsetof(PipeLane, send_lock) == 192 && offsetof(PipeWord, lanes) == 64);
+
+}  // namespace shoal::detail
