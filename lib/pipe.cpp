@@ -39,7 +39,7 @@ struct PipeShape {
     return std::bit_ceil(std::max<std::size_t>(capacity, kLeastRing));
   }
   [[nodiscard]] std::size_t rings_at() const {
-    return (sizeof(PipeWord) + 2 * max_processes * sizeof(PipeHolder) + 63) / 64 * 64;
+    return (sizeof(PipeWord) + 2 * max_processes * sizeof(PipeHolder) + 127) / 128 * 128;
   }
   [[nodiscard]] std::size_t bytes() const { return rings_at() + (duplex ? 2 : 1) * ring(); }
 };
@@ -80,6 +80,7 @@ OpenedObject open_pipe(const Segment& segment, std::string_view name, const Pipe
                         max_processes(segment)};
   Blueprint blueprint;
   blueprint.kind = Kind::pipe;
+  blueprint.alignment = alignof(PipeWord);
   blueprint.bytes = shape.bytes();
   blueprint.of_any_size = true;
   blueprint.least_bytes = least_bytes(Kind::pipe, shape.max_processes);
@@ -200,9 +201,9 @@ class PipeEnd {
     return described(*handle_.object) + (end_ == 0 ? ": its first end" : ": its second end");
   }
 
-  // The child of a fork that ran no handlers shares nothing.
-  void join_if_lost() {
-    if (handle_.self() != kNobody) return;
+  // A thread is known by its id; and the child of a fork that ran no handlers shares nothing.
+  void introduce() {
+    if (handle_.self() != kNobody && this_tid != 0) return;
     const OwnerValue me = join(*handle_.object);
     Machine machine(handle_.object->mapping(), handle_.object->index());
     if (!ends(machine).is_held_by(end_, me)) closed_.store(true, std::memory_order_relaxed);
@@ -243,34 +244,25 @@ bool PipeEnd::take() {
 // To be the one sender, or receiver.
 class PipeEnd::Turn {
  public:
-  Turn(Machine& machine, const Handle<PipeWord>& handle, LockWord& lock, Deadline deadline)
-      : machine_(machine), lock_(lock) {
-    OwnerValue me = handle.self();
-    has_come_ = take_if_free(lock, me);
-    if (!has_come_) {
-      me = handle.object->mapping().self();
-      const auto result = core::lock(machine, lock, me, deadline, core::Abandoned::is_taken);
-      has_come_ = result.outcome != core::LockOutcome::timed_out;
-    }
-    if (has_come_) note_holder(lock, this_tid, me);
-  }
+  Turn(Machine& machine, const PipeEnd& end, PipeTurn& turn, LockWord& lock, Deadline deadline)
+      : turn_(machine, turn, lock, end.handle_.object->mapping().self(), this_tid),
+        has_come_(turn_.enter(deadline)) {}
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
   ~Turn() {
-    if (has_come_) core::unlock(machine_, lock_);
+    if (has_come_) turn_.leave();
   }
   [[nodiscard]] bool has_come() const { return has_come_; }
 
  private:
-  Machine& machine_;
-  LockWord& lock_;
-  bool has_come_;
+  core::PipeTurn<Machine> turn_;
+  const bool has_come_;
 };
 
 Passage PipeEnd::send(std::span<const std::byte> message, Deadline deadline) {
-  join_if_lost();
+  introduce();
   Machine machine(handle_.object->mapping(), handle_.object->index());
-  const Turn turn(machine, handle_, lane_out().send_lock, deadline);
+  const Turn turn(machine, *this, lane_out().send_turn, lane_out().send_lock, deadline);
   if (!turn.has_come()) return closed() ? Passage::closed : Passage::timed_out;
   core::PipeSender<Machine, core::ByteRing> sender(machine, lane_out(), ends(machine), 1 - end_,
                                                    out_, closed_);
@@ -279,9 +271,9 @@ Passage PipeEnd::send(std::span<const std::byte> message, Deadline deadline) {
 
 template <class Sink>
 Passage PipeEnd::receive(Sink& sink, Deadline deadline) {
-  join_if_lost();
+  introduce();
   Machine machine(handle_.object->mapping(), handle_.object->index());
-  const Turn turn(machine, handle_, lane_in().recv_lock, deadline);
+  const Turn turn(machine, *this, lane_in().recv_turn, lane_in().recv_lock, deadline);
   if (!turn.has_come()) return closed() ? Passage::closed : Passage::timed_out;
   Reception reception;
   if (kept_.load(std::memory_order_relaxed) && !resume(sink, reception)) return Passage::no_room;
@@ -304,9 +296,9 @@ bool PipeEnd::resume(Sink& sink, Reception& reception) {
 }
 
 Passage PipeEnd::poll(Deadline deadline) {
-  join_if_lost();
+  introduce();
   Machine machine(handle_.object->mapping(), handle_.object->index());
-  const Turn turn(machine, handle_, lane_in().recv_lock, deadline);
+  const Turn turn(machine, *this, lane_in().recv_turn, lane_in().recv_lock, deadline);
   if (!turn.has_come()) return closed() ? Passage::closed : Passage::timed_out;
   GrowingSink kept;
   Reception reception;

@@ -5,13 +5,13 @@
 //
 // Sent and received are whole frames: each is there or not, by one store of tail, and taken or not,
 // by one store of head. What a message of several frames leaves behind when one of its two is
-// killed follows from the frames and from send_lock alone:
+// killed follows from the frames and from send_turn alone:
 //
 //   sender: nothing published        no message
-//           begin, some parts        half a message: its sender is dead, and so is the owner of
-//                                    send_lock, or another one has it. The receiver is told, once:
-//                                    Passage::truncated; it finds out by the next message's first
-//                                    frame, or, where there is none, by the lock
+//           begin, some parts        half a message: it is nobody's turn who lives, or somebody
+//                                    else's. The receiver is told, once: Passage::truncated; it
+//                                    finds out by the next message's first frame, or, where there
+//                                    is none, by the turn
 //           all parts                a message
 //   sender gives up (time, close)    the same half message, but dropped_at says so: the receiver
 //                                    goes on as if it had never begun
@@ -29,8 +29,8 @@
 //   T1 -> T2   publish() stores tail (release); the receiver loads it (acquire): the frame is there.
 //   H1 -> H2   the receiver stores head (release) after it has copied; the sender loads it (acquire)
 //              before it writes over that.
-//   L1 -> L2   who holds send_lock stores tail and dropped_at, then frees the lock (release); who
-//              finds it free (acquire), and looks at tail again, sees both.
+//   L1 -> L2   who has the turn stores tail and dropped_at, then gives it up (release); who finds
+//              it given up (acquire), and looks at tail again, sees both.
 //   E1 -> E2   who leaves an end has sent before it takes its name off (release); who misses that
 //              (acquire), and looks at tail again, sees what it sent. Likewise the dead: the kernel
 //              drops their lock after their last store.
@@ -43,6 +43,7 @@
 #include <cstdint>
 #include <span>
 
+#include "core/pipe_turn.hpp"
 #include "core/wait.hpp"
 #include "core/world.hpp"
 #include "shoal/detail/pipe_word.hpp"
@@ -166,7 +167,7 @@ struct Reception {
   std::uint64_t at = 0;
 };
 
-// One side of a lane, for one call; its lock is the caller's. A Ring has
+// One side of a lane, for one call; it is the caller's turn. A Ring has
 //   size()                            a power of two
 //   header(at), set_header(at, word)
 //   put(at, bytes, n), get(at, bytes, n)
@@ -408,9 +409,7 @@ class PipeReceiver : PipeSide<World, Ring> {
   }
   // Whether the message that this one is within has a sender.
   bool is_being_sent() {
-    const OwnerValue sender = this->lane_.send_lock.owner.load(std::memory_order_acquire);  // L2
-    return sender != detail::kNobody && !detail::is_abandoned(sender) &&
-           this->world_.alive(detail::owner_of(sender));
+    return has_turn(this->world_, this->lane_.send_turn, this->lane_.send_lock);  // L2
   }
 
   std::uint64_t head_ = 0;

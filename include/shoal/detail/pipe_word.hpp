@@ -15,35 +15,62 @@ namespace shoal::detail {
 // A pipe in shared memory; the algorithm is in lib/core/pipe.hpp. Two ends, and a lane from each to
 // the other: a ring of bytes with one sender and one receiver at a time.
 
-// A lane. Positions count bytes since the pipe was made, and are multiples of 8; position % size of
-// the ring is where in the ring.
+// Whose turn it is to send, or to receive: of the thread that has the lock; or, without it, of the
+// one thread that the lock's last holder left it to. That one pays no atomic read-modify-write,
+// which would make it wait for all its stores: see lib/core/pipe_turn.hpp.
 //
-//   tail            end of what has been sent: whole frames only. Who has send_lock
-//   head_seen       what the sender last saw of head: no more than head is. Who has send_lock
-//   dropped_at      tail, where a send gave up in the middle of its message: nobody is to miss it.
-//                   Who has send_lock
-//   head            begin of what is to be received: of a frame. Who has recv_lock
-//   tail_seen       what the receiver last saw of tail: no more than tail is. Who has recv_lock
-//   data_sleepers   who waits for something to receive: lib/core/wait.hpp
-//   space_sleepers  who waits for room to send: lib/core/wait.hpp
-//   send_lock       the one sender, from before the first frame of its message until after the
-//                   last: a message whose sender neither lives nor has ended it, is cut off
-//   recv_lock       the one receiver
-//
-// What is written by one side stands on lines of its own; what hardly changes on others.
+//   favourite  the note of that thread (holder_note in lock_word.hpp); 0: none; kNoFavourite: it
+//              has been taken from it. Who has the lock
+//   owner      the favourite's process. Who has the lock
+//   busy       the favourite's process, while it is inside, which may be dead; else 0. The
+//              favourite; and who has the lock, to 0, where that process is dead
+//   sleepers   who waits for the favourite to leave: lib/core/wait.hpp
+//   changes    how often it was taken from a live one. Who has the lock
 template <class World>
-struct alignas(64) BasicPipeLane {
+struct BasicPipeTurn {
   template <class T>
   using Atomic = typename World::template Atomic<T>;
 
-  Atomic<std::uint64_t> tail;
+  Atomic<std::uint64_t> favourite;
+  Atomic<OwnerValue> owner;
+  Atomic<OwnerValue> busy;
+  Atomic<std::uint32_t> sleepers;
+  Atomic<std::uint32_t> changes;
+};
+inline constexpr std::uint64_t kNoFavourite = ~std::uint64_t{0};
+
+// A lane. Positions count bytes since the pipe was made, and are multiples of 8; position % size of
+// the ring is where in the ring.
+//
+//   tail            end of what has been sent: whole frames only. Who sends
+//   head_seen       what the sender last saw of head: no more than head is. Who sends
+//   dropped_at      tail, where a send gave up in the middle of its message: nobody is to miss it.
+//                   Who sends
+//   head            begin of what is to be received: of a frame. Who receives
+//   tail_seen       what the receiver last saw of tail: no more than tail is. Who receives
+//   data_sleepers   who waits for something to receive: lib/core/wait.hpp
+//   space_sleepers  who waits for room to send: lib/core/wait.hpp
+//   send_turn       who sends: one thread, from before the first frame of its message until after
+//                   the last. A message that is incomplete, and has no such thread, is cut off
+//   recv_turn       who receives
+//
+// What one side writes and what both read stand on lines of their own: in pairs of lines, for
+// processors fetch the neighbour too.
+template <class World>
+struct alignas(128) BasicPipeLane {
+  template <class T>
+  using Atomic = typename World::template Atomic<T>;
+
+  BasicPipeTurn<World> send_turn;
   Atomic<std::uint64_t> head_seen;
   Atomic<std::uint64_t> dropped_at;
-  alignas(64) Atomic<std::uint64_t> head;
+  alignas(128) Atomic<std::uint64_t> tail;
+  alignas(128) BasicPipeTurn<World> recv_turn;
   Atomic<std::uint64_t> tail_seen;
-  alignas(64) Atomic<std::uint32_t> data_sleepers;
+  alignas(128) Atomic<std::uint64_t> head;
+  alignas(128) Atomic<std::uint32_t> data_sleepers;
   Atomic<std::uint32_t> space_sleepers;
-  BasicLockWord<World> send_lock;
+  alignas(128) BasicLockWord<World> send_lock;
   BasicLockWord<World> recv_lock;
 };
 
@@ -57,7 +84,7 @@ struct alignas(64) BasicPipeLane {
 // 0: that process's alone, but for who makes a place for its forked child, and who buries it. One
 // that names the dead counts for nothing. Then the ring of each lane that there is.
 template <class World>
-struct alignas(64) BasicPipeWord {
+struct alignas(128) BasicPipeWord {
   template <class T>
   using Atomic = typename World::template Atomic<T>;
 
@@ -107,12 +134,13 @@ constexpr std::uint64_t frame_bytes(std::uint64_t size) {
 
 inline constexpr std::uint64_t kLeastRing = 128;
 
+using PipeTurn = BasicPipeTurn<MachineAtomics>;
 using PipeLane = BasicPipeLane<MachineAtomics>;
 using PipeWord = BasicPipeWord<MachineAtomics>;
 using PipeHolder = std::atomic<OwnerValue>;
 static_assert(std::is_standard_layout_v<PipeWord>);
-static_assert(sizeof(PipeLane) == 448 && sizeof(PipeWord) == 960, "docs/format.md");
-static_assert(offsetof(PipeLane, head) == 64 && offsetof(PipeLane, data_sleepers) == 128);
-static_assert(offsetof(PipeLane, send_lock) == 192 && offsetof(PipeWord, lanes) == 64);
+static_assert(sizeof(PipeLane) == 896 && sizeof(PipeWord) == 1920, "docs/format.md");
+static_assert(offsetof(PipeLane, tail) == 128 && offsetof(PipeLane, head) == 384);
+static_assert(offsetof(PipeLane, data_sleepers) == 512 && offsetof(PipeLane, send_lock) == 640);
 
 }  // namespace shoal::detail
