@@ -17,7 +17,7 @@ Machine::Machine(const Mapping& mapping, std::uint32_t object)
     : tables_(mapping.tables()),
       file_(mapping.file()),
       self_(mapping.self()),
-      is_reached_(mapping.fast_self().load(std::memory_order_relaxed) != kNobody),
+      is_reached_(mapping.self_words()[kFastSelf].load(std::memory_order_relaxed) != kNobody),
       mapping_(&mapping),
       object_(object) {}
 

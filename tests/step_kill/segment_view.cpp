@@ -19,6 +19,7 @@
 #include "shoal/detail/condition_word.hpp"
 #include "shoal/detail/event_word.hpp"
 #include "shoal/detail/join_word.hpp"
+#include "shoal/detail/pipe_word.hpp"
 #include "shoal/detail/queue_word.hpp"
 #include "shoal/detail/semaphore_word.hpp"
 #include "shoal/detail/value_word.hpp"
@@ -53,6 +54,21 @@ std::uint64_t hash_of_lock(const LockWord& word) {
 }
 
 // Of an object that has as many bytes as its kind takes at least.
+std::uint64_t hash_of_turn(const shoal::detail::PipeTurn& turn) {
+  Hash hash;
+  hash.add(static_cast<std::uint32_t>(turn.favourite.load()), turn.owner.load(), turn.busy.load());
+  return hash.add(turn.sleepers.load(), turn.changes.load()).value();
+}
+
+std::uint64_t hash_of_lane(const PipeLane& lane) {
+  Hash hash;
+  hash.add(lane.tail.load(), lane.head_seen.load(), lane.dropped_at.load());
+  hash.add(lane.head.load(), lane.tail_seen.load());
+  hash.add(lane.data_sleepers.load(), lane.space_sleepers.load());
+  hash.add(hash_of_turn(lane.send_turn), hash_of_turn(lane.recv_turn));
+  return hash.add(hash_of_lock(lane.send_lock), hash_of_lock(lane.recv_lock)).value();
+}
+
 std::uint64_t hash_of_words(Kind kind, std::byte* memory, std::size_t bytes,
                             std::uint32_t processes) {
   Hash hash;
@@ -96,6 +112,13 @@ std::uint64_t hash_of_words(Kind kind, std::byte* memory, std::size_t bytes,
       hash.add(join.taker.load(), join.held.load(), join.joiners.load());
       const auto* const rest = reinterpret_cast<const std::byte*>(&join + 1);
       return hash.add_bytes(rest, static_cast<std::size_t>(memory + bytes - rest)).value();
+    }
+    case Kind::pipe: {
+      auto& word = *reinterpret_cast<PipeWord*>(memory);
+      hash.add(word.ends[0].load(), word.ends[1].load());
+      for (const PipeLane& lane : word.lanes) hash.add(hash_of_lane(lane));
+      for (const PipeHolder& holder : pipe_holders(word, processes)) hash.add(holder.load());
+      return hash.add_bytes(memory + sizeof word, bytes - sizeof word).value();
     }
     case Kind::semaphore:
     case Kind::event:
