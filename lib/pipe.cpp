@@ -253,6 +253,7 @@ class PipeEnd::Turn {
     if (has_come_) turn_.leave();
   }
   [[nodiscard]] bool has_come() const { return has_come_; }
+  [[nodiscard]] bool is_favourite() const { return turn_.is_favourite(); }
 
  private:
   core::PipeTurn<Machine> turn_;
@@ -266,7 +267,7 @@ Passage PipeEnd::send(std::span<const std::byte> message, Deadline deadline) {
   if (!turn.has_come()) return closed() ? Passage::closed : Passage::timed_out;
   core::PipeSender<Machine, core::ByteRing> sender(machine, lane_out(), ends(machine), 1 - end_,
                                                    out_, closed_);
-  return sender.send(message, doubts(), deadline);
+  return sender.send(message, turn.is_favourite(), doubts(), deadline);
 }
 
 template <class Sink>

@@ -210,11 +210,12 @@ class PipeSender : PipeSide<World, Ring> {
  public:
   using PipeSide<World, Ring>::PipeSide;
 
-  // `doubts`: whether to ask the kernel for the peer, though there be room for the message.
-  Passage send(std::span<const std::byte> message, bool doubts, Deadline deadline) {
+  // `again`: the last to send was this thread. `doubts`: whether to ask the kernel for the peer,
+  // though there be room for the message.
+  Passage send(std::span<const std::byte> message, bool again, bool doubts, Deadline deadline) {
     if (this->is_closed()) return Passage::closed;
     if (this->peer_is_gone(doubts ? Glance::closely : Glance::quick)) return Passage::gone;
-    tail_ = this->lane_.tail.load(std::memory_order_relaxed);  // ours
+    tail_ = (again ? this->lane_.sent : this->lane_.tail).load(std::memory_order_relaxed);  // ours
     if (tail_ % detail::kFrameHeader != 0) return Passage::corrupted;
     const std::uint64_t bytes = detail::frame_bytes(message.size());
     if (bytes > this->batch()) return send_in_parts(message, deadline);
@@ -260,6 +261,7 @@ class PipeSender : PipeSide<World, Ring> {
     constexpr auto release = World::kMutant == Mutant::release_relaxed ? std::memory_order_relaxed
                                                                        : std::memory_order_release;
     this->lane_.tail.store(tail_, release);  // T1, M1
+    this->lane_.sent.store(tail_, std::memory_order_relaxed);
     this->wake_sleepers(this->lane_.data_sleepers);
   }
 
@@ -377,12 +379,22 @@ class PipeReceiver : PipeSide<World, Ring> {
     if (reception.at != head_) reception.within = false;  // another process received the rest
     tail_ = this->lane_.tail_seen.load(std::memory_order_relaxed);
     if (tail_ != head_ && tail_ - head_ <= this->ring_.size()) return Passage::done;
+    let_burst_grow();
     Passage found = Passage::timed_out;
     core::wait(this->world_, this->lane_.data_sleepers, deadline, [&](Glance glance) {
       found = look_for_frame(reception, glance);
       return found == Passage::timed_out ? Look::wait : Look::done;
     });
     return found;
+  }
+  // Each look at tail takes its line from the sender, which waits for it to come back. Where frames
+  // come in bursts, more of them are coming: better one look at many than a look at each.
+  void let_burst_grow() {
+    constexpr std::uint64_t kBurst = 256;
+    constexpr int kPauses = 8;
+    if (this->lane_.burst.load(std::memory_order_relaxed) < kBurst) return;
+    this->lane_.burst.store(0, std::memory_order_relaxed);
+    for (int i = 0; i < kPauses; ++i) this->world_.pause();
   }
   // timed_out: not yet.
   Passage look_for_frame(Reception& reception, Glance glance) {
@@ -405,6 +417,7 @@ class PipeReceiver : PipeSide<World, Ring> {
     if (tail_ - head_ > this->ring_.size() || tail_ % detail::kFrameHeader != 0)
       return Passage::corrupted;
     this->lane_.tail_seen.store(tail_, std::memory_order_relaxed);
+    this->lane_.burst.store(tail_ - head_, std::memory_order_relaxed);
     return Passage::done;
   }
   // Whether the message that this one is within has a sender.

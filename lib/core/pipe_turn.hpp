@@ -69,6 +69,9 @@ class PipeTurn {
     return enter_by_lock(deadline);
   }
 
+  // Whether the last to enter and leave was this thread.
+  bool is_favourite() const { return !has_lock_; }
+
   void leave() {
     if (has_lock_)
       core::unlock(world_, lock_);

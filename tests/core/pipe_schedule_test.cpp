@@ -100,7 +100,7 @@ struct OneWay {
     if (!turn.enter(deadline)) return Passage::timed_out;
     shoal::core::PipeSender<World, Ring> sender(world, lane, ends(world), 1, ring, closed[0]);
     const auto bytes = std::as_bytes(std::span(numbers)).first(8 * size);
-    const Passage sent = sender.send(bytes, false, deadline);
+    const Passage sent = sender.send(bytes, turn.is_favourite(), false, deadline);
     turn.leave();
     return sent;
   }

@@ -43,11 +43,14 @@ inline constexpr std::uint64_t kNoFavourite = ~std::uint64_t{0};
 // the ring is where in the ring.
 //
 //   tail            end of what has been sent: whole frames only. Who sends
+//   sent            a copy of tail, of the favourite's alone. To read tail itself would be to wait
+//                   for the line that the receiver looks at
 //   head_seen       what the sender last saw of head: no more than head is. Who sends
 //   dropped_at      tail, where a send gave up in the middle of its message: nobody is to miss it.
 //                   Who sends
 //   head            begin of what is to be received: of a frame. Who receives
 //   tail_seen       what the receiver last saw of tail: no more than tail is. Who receives
+//   burst           how many bytes the receiver last found at once. Who receives
 //   data_sleepers   who waits for something to receive: lib/core/wait.hpp
 //   space_sleepers  who waits for room to send: lib/core/wait.hpp
 //   send_turn       who sends: one thread, from before the first frame of its message until after
@@ -62,11 +65,13 @@ struct alignas(128) BasicPipeLane {
   using Atomic = typename World::template Atomic<T>;
 
   BasicPipeTurn<World> send_turn;
+  Atomic<std::uint64_t> sent;
   Atomic<std::uint64_t> head_seen;
   Atomic<std::uint64_t> dropped_at;
   alignas(128) Atomic<std::uint64_t> tail;
   alignas(128) BasicPipeTurn<World> recv_turn;
   Atomic<std::uint64_t> tail_seen;
+  Atomic<std::uint64_t> burst;
   alignas(128) Atomic<std::uint64_t> head;
   alignas(128) Atomic<std::uint32_t> data_sleepers;
   Atomic<std::uint32_t> space_sleepers;
