@@ -7,6 +7,7 @@
 
 #include "kinds.hpp"
 #include "message.hpp"
+#include "mutant.hpp"
 #include "process_record.hpp"
 #include "shoal/error.hpp"
 
@@ -76,7 +77,8 @@ void reclaim(const Mapping& mapping, std::uint32_t index) {
 bool can_be_reclaimed(const Tables& tables, std::uint32_t index) {
   const State found = state(tables.object(index));
   return found == State::building ||  // its builder was killed: we have its lock
-         (found == State::erased && tables.is_open_by_nobody(index));
+         (found == State::erased &&
+          (tables.is_open_by_nobody(index) || kSeeded == Seeded::erased_reused_while_open));
 }
 
 void reclaim_all(const Mapping& mapping) {
@@ -226,12 +228,8 @@ Extent check(const Mapping& mapping, std::uint32_t index, const Blueprint& bluep
 
 std::uint32_t construct(const Mapping& mapping, std::string_view name, const Blueprint& blueprint,
                         Extent& extent) {
-  // A mutant of the tests: others see the object before it is built.
-#ifdef SHOAL_MUTANT_VISIBLE_BEFORE_BUILT
-  constexpr State kWhileBuilding = State::live;
-#else
-  constexpr State kWhileBuilding = State::building;
-#endif
+  constexpr State kWhileBuilding =
+      kSeeded == Seeded::visible_before_built ? State::live : State::building;
   const Tables& tables = mapping.tables();
   const std::string what = in_object(mapping.name(), kind_name(blueprint.kind), name);
   reclaim_all(mapping);

@@ -7,6 +7,7 @@
 
 #include "kinds.hpp"
 #include "message.hpp"
+#include "mutant.hpp"
 #include "process_record.hpp"
 #include "registry.hpp"
 #include "shoal/error.hpp"
@@ -165,7 +166,7 @@ void Mapping::before_fork() {
     const FileLock held(file_, name_);
     const auto child = attach(tables_, child_file_);
     if (!child) return child_file_.close();
-    copy_open_sets(self(), *child);
+    if constexpr (kSeeded != Seeded::open_sets_not_copied) copy_open_sets(self(), *child);
     for (const auto& [index, entry] : open_)
       share_with_child(tables_, file_, entry.kind, entry.memory, self(), *child);
     child_self_ = *child;
@@ -182,7 +183,7 @@ void Mapping::after_fork_in_parent() {
 void Mapping::after_fork_in_child() {
   // What the parent's descriptor and mapping refer to would keep it alive as long as this child.
   file_ = std::move(child_file_);
-  child_file_.close();
+  if constexpr (kSeeded != Seeded::child_keeps_file) child_file_.close();
   if (file_.is_open() && !region_->remap(file_)) child_self_ = kNobody;
   held_before_fork_ = std::move(child_held_);
   set_self(child_self_);

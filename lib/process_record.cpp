@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "format.hpp"
+#include "mutant.hpp"
 #include "os/process.hpp"
 #include "sweep.hpp"
 
@@ -14,12 +15,7 @@ namespace {
 using format::Life;
 using format::ProcessRecord;
 
-// A mutant of the tests: buries without moving the generation on.
-#ifdef SHOAL_MUTANT_GENERATION_NOT_BUMPED
-constexpr std::uint64_t kBump = 0;
-#else
-constexpr std::uint64_t kBump = 1;
-#endif
+constexpr std::uint64_t kBump = kSeeded == Seeded::generation_not_bumped ? 0 : 1;
 
 void begin_burial(ProcessRecord& record) {
   const std::uint64_t life = record.life.load(std::memory_order_relaxed);
@@ -27,13 +23,26 @@ void begin_burial(ProcessRecord& record) {
                     std::memory_order_release);
 }
 
+void set_free(ProcessRecord& record, std::uint64_t generation) {
+  record.pid.store(0, std::memory_order_relaxed);
+  record.life.store(format::life_word(generation, Life::free), std::memory_order_release);
+}
+
 void finish_burial(const Tables& tables, const os::File& file, std::uint32_t index) {
   ProcessRecord& record = tables.process(index);
   const std::uint64_t generation =
       format::generation_of(record.life.load(std::memory_order_relaxed));
+  if constexpr (kSeeded == Seeded::reused_before_swept) set_free(record, generation);
   sweep(tables, file, owner_value(index, generation - kBump));
-  record.pid.store(0, std::memory_order_relaxed);
-  record.life.store(format::life_word(generation, Life::free), std::memory_order_release);
+  set_free(record, generation);
+}
+
+// Begun by one who may have been killed anywhere in it.
+void finish_begun_burial(const Tables& tables, const os::File& file, std::uint32_t index) {
+  ProcessRecord& record = tables.process(index);
+  if constexpr (kSeeded == Seeded::burial_not_swept_again)
+    return set_free(record, format::generation_of(record.life.load(std::memory_order_relaxed)));
+  finish_burial(tables, file, index);
 }
 
 void bury(const Tables& tables, const os::File& file, std::uint32_t index) {
@@ -59,7 +68,7 @@ std::optional<std::uint32_t> find_free(const Tables& tables, const os::File& fil
 
 void finish_burials(const Tables& tables, const os::File& file) {
   for (std::uint32_t i = 0; i < tables.processes(); ++i)
-    if (life(tables, i) == Life::dying) finish_burial(tables, file, i);
+    if (life(tables, i) == Life::dying) finish_begun_burial(tables, file, i);
 }
 
 // Backs one more record; its byte is nobody's.
@@ -146,10 +155,7 @@ void introduce(const Tables& tables, OwnerValue self) {
 
 void detach(const Tables& tables, const os::File& file, OwnerValue self) {
   sweep(tables, file, self);
-  ProcessRecord& record = tables.process(record_of(self));
-  record.pid.store(0, std::memory_order_relaxed);
-  record.life.store(format::life_word(generation_of(self) + kBump, Life::free),
-                    std::memory_order_release);
+  set_free(tables.process(record_of(self)), generation_of(self) + kBump);
 }
 
 bool bury_the_dead(const Tables& tables, const os::File& file, OwnerValue self) {
@@ -158,7 +164,7 @@ bool bury_the_dead(const Tables& tables, const os::File& file, OwnerValue self) 
     const std::uint64_t generation =
         format::generation_of(tables.process(i).life.load(std::memory_order_relaxed));
     if (life(tables, i) == Life::dying) {
-      finish_burial(tables, file, i);
+      finish_begun_burial(tables, file, i);
     } else if (life(tables, i) == Life::taken &&
                !is_alive(tables, file, self, owner_value(i, generation))) {
       bury(tables, file, i);

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "format.hpp"
+#include "mutant.hpp"
 
 namespace shoal::detail {
 
@@ -34,7 +35,9 @@ class Tables {
     return std::min(marks().processes.load(std::memory_order_acquire), header_.max_processes);
   }
   [[nodiscard]] std::uint32_t objects() const {
-    return std::min(marks().objects.load(std::memory_order_acquire), header_.max_objects);
+    const std::uint32_t objects = marks().objects.load(std::memory_order_acquire);
+    if constexpr (kSeeded == Seeded::index_unchecked) return objects;
+    return std::min(objects, header_.max_objects);
   }
   [[nodiscard]] std::uint32_t threads() const {
     return std::min(marks().threads.load(std::memory_order_acquire), header_.max_threads);
@@ -98,6 +101,7 @@ class Tables {
     const Extent extent{record.kind.load(std::memory_order_relaxed),
                         record.offset.load(std::memory_order_relaxed),
                         record.bytes.load(std::memory_order_relaxed)};
+    if constexpr (kSeeded == Seeded::offset_unchecked) return extent;
     if (!in_heap(extent.offset, extent.bytes) || extent.offset % 64 != 0) return std::nullopt;
     return extent;
   }
