@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "core/waiter.hpp"
 #include "core/world.hpp"
 #include "os/file.hpp"
 #include "shoal/detail/machine.hpp"
@@ -57,3 +58,10 @@ class Machine : public MachineAtomics {
 };
 
 }  // namespace shoal::detail
+
+namespace shoal::core {
+template <>
+struct WaitersIn<detail::Machine> {
+  using Type = detail::ThreadRecords;
+};
+}  // namespace shoal::core

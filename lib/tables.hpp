@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <span>
 
 #include "format.hpp"
 #include "mutant.hpp"
@@ -17,6 +16,22 @@ struct Extent {
   Kind kind;
   std::uint64_t offset;  // from heap_at; a multiple of 64
   std::uint64_t bytes;
+};
+
+class Tables;
+
+// What core/waiter.hpp says of WaitersIn. Lives no longer than its tables.
+class ThreadRecords {
+ public:
+  explicit ThreadRecords(const Tables& tables) : tables_(&tables) {}
+  [[nodiscard]] format::ThreadRecord* data() const;
+  [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] format::ThreadRecord* begin() const { return data(); }
+  [[nodiscard]] format::ThreadRecord* end() const { return data() + size(); }
+  [[nodiscard]] format::ThreadRecord& operator[](std::size_t index) const { return data()[index]; }
+
+ private:
+  const Tables* tables_;
 };
 
 // The tables of a mapped segment, by the private copy of its header: nothing that stands in shared
@@ -53,10 +68,8 @@ class Tables {
     return reinterpret_cast<format::ThreadRecord*>(base_ + header_.threads_at)[index];
   }
 
-  // All thread records that have ever been used.
-  [[nodiscard]] std::span<format::ThreadRecord> waiters() const {
-    return {reinterpret_cast<format::ThreadRecord*>(base_ + header_.threads_at), threads()};
-  }
+  // All thread records that have ever been used, whenever that is asked.
+  [[nodiscard]] ThreadRecords waiters() const;
 
   // Offsets in the file, for backing a record with memory.
   [[nodiscard]] static std::uint64_t process_at(std::uint32_t index) {
@@ -115,5 +128,9 @@ class Tables {
   const format::Header header_;
   std::byte* const base_;
 };
+
+inline ThreadRecords Tables::waiters() const { return ThreadRecords(*this); }
+inline format::ThreadRecord* ThreadRecords::data() const { return &tables_->thread(0); }
+inline std::size_t ThreadRecords::size() const { return tables_->threads(); }
 
 }  // namespace shoal::detail

@@ -21,7 +21,6 @@
 #include <atomic>
 #include <cstdint>
 #include <limits>
-#include <span>
 
 #include "core/wait.hpp"
 #include "core/waiter.hpp"
@@ -40,7 +39,7 @@ class Condition {
  public:
   // `index`: the object's; `waiters`: all thread records of the segment.
   Condition(World& world, ConditionWordOf<World>& word, std::uint32_t index,
-            std::span<WaiterOf<World>> waiters)
+            typename WaitersIn<World>::Type waiters)
       : world_(world), word_(word), condition_(index + 1), waiters_(waiters) {}
 
   // From now on, a notify may be this waiter's. Before the user's lock is given up.
@@ -166,7 +165,7 @@ class Condition {
   World& world_;
   ConditionWordOf<World>& word_;
   const std::uint32_t condition_;
-  std::span<WaiterOf<World>> waiters_;
+  const typename WaitersIn<World>::Type waiters_;
 };
 
 }  // namespace shoal::core

@@ -22,7 +22,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <span>
 
 #include "core/wait.hpp"
 #include "core/waiter.hpp"
@@ -39,10 +38,11 @@ class Ring {
   using Atomics = typename World::Atomics;
   using View = detail::BasicRing<Atomics>;
   using Waiter = BasicWaiter<Atomics>;
+  using Waiters = typename WaitersIn<World>::Type;
   using Intent = detail::BasicIntent<Atomics>;
 
   // `waiters`: all thread records of the segment. `mine`: that of the caller.
-  Ring(World& world, const View& view, std::span<Waiter> waiters, Intent& mine)
+  Ring(World& world, const View& view, Waiters waiters, Intent& mine)
       : world_(world), view_(view), waiters_(waiters), mine_(mine) {}
 
   // Claims a place: to write an item to, then published(); to read one from, then released().
@@ -317,7 +317,7 @@ class Ring {
 
   World& world_;
   const View& view_;
-  const std::span<Waiter> waiters_;
+  const Waiters waiters_;
   Intent& mine_;
   RingOutcome outcome_ = RingOutcome::timed_out;
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "shoal/detail/intent.hpp"
 #include "shoal/detail/owner_value.hpp"
@@ -39,6 +40,13 @@ struct BasicWaiter {
   Atomic<std::uint32_t> sleepers;
   detail::BasicIntent<Atomics> intent;
   std::uint64_t reserved;
+};
+
+// All thread records of a segment. In production it is as long as there are records whenever it is
+// looked at: more come while somebody waits, and what their threads do must not be missed.
+template <class World>
+struct WaitersIn {
+  using Type = std::span<BasicWaiter<typename World::Atomics>>;
 };
 
 enum class Turn : std::uint64_t { idle = 0, waiting = 1, notified = 2, passing = 3 };
