@@ -247,8 +247,10 @@ class Ring {
   }
 
   Way clear_for_pop(std::uint64_t head) {
-    const std::uint64_t seen = view_.state(head).load(std::memory_order_acquire);
+    // The tail first: where it says that somebody has pushed there, the slot is seen as it was then,
+    // or later.
     const std::uint64_t tail = view_.word->tail.load(std::memory_order_acquire);
+    const std::uint64_t seen = view_.state(head).load(std::memory_order_acquire);
     if (seen == full(head) || head_position() != head) return Way::clear;
     if (seen == skip(head)) {
       pass(head);
