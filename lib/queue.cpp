@@ -306,11 +306,15 @@ class QueueHandle::Call {
   bool wait_for_room(Deadline deadline, Closing closing, HasRoom has_room) {
     bool found = false;
     bool closed = false;
+    bool has_slept = false;
     core::wait(machine_, word().pushers, deadline, [&](core::Glance glance) {
+      has_slept = deadline != kDoNotWait && glance != core::Glance::quick;
       closed = closing == Closing::ends_it && ring_.is_closed();
       found = !closed && has_room(glance);
       return found || closed ? core::Look::done : core::Look::wait;
     });
+    // One wake may have stood for the room of several items, or been spent on one who gave up.
+    if (has_slept) core::pass_on(machine_, word().pushers, 1);
     if (closed) claimed(RingOutcome::closed);
     return found;
   }
