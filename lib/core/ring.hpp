@@ -161,22 +161,31 @@ class Ring {
   }
   std::uint64_t head_position() const { return view_.word->head.load(std::memory_order_acquire); }
 
-  // One wake may have stood for several changes, or been spent on one who gave up: wakes another,
-  // where there is something for it.
+  // One wake may have stood for several changes, or been spent on one who gave up: who may have been
+  // woken wakes another, where there is something for it.
   void pass_on(Sleepers& sleepers, std::uint64_t next, std::uint64_t ready) {
-    if (view_.shape.is_position(next) && view_.state(next).load(std::memory_order_relaxed) == ready)
-      core::pass_on(world_, sleepers, 1);
+    if (!has_announced_ || !view_.shape.is_position(next) ||
+        (sleepers.load(std::memory_order_relaxed) & detail::kSomebodySleeps) == 0)
+      return;
+    // Who was woken has raised the flag again, and then looked without a barrier: who changed the
+    // next slot meanwhile may not have seen the flag, nor been seen here.
+    world_.barrier();  // M1 -> M2
+    if (view_.state(next).load(std::memory_order_relaxed) == ready) core::wake(world_, sleepers, 1);
   }
 
   template <class Looker>
   void wait_for(Sleepers& sleepers, Deadline deadline, Looker look) {
     outcome_ = RingOutcome::timed_out;
+    has_announced_ = false;
     if (deadline == detail::kDoNotWait) {
       for (int i = 0; i < kBriefLooks && look(Glance::last) == Look::wait_briefly; ++i)
         world_.yield();
       return;
     }
-    core::wait(world_, sleepers, deadline, look);
+    core::wait(world_, sleepers, deadline, [&](Glance glance) {
+      has_announced_ = glance != Glance::quick;
+      return look(glance);
+    });
   }
 
   Look end(RingOutcome outcome) {
@@ -322,6 +331,7 @@ class Ring {
   const Waiters waiters_;
   Intent& mine_;
   RingOutcome outcome_ = RingOutcome::timed_out;
+  bool has_announced_ = false;  // that it sleeps, in the wait before
 };
 
 }  // namespace shoal::core
