@@ -40,7 +40,8 @@ class Blocks {
     const auto first = claim_one(me_);
     if (!first) return std::nullopt;
     Block& head = blocks_[*first];
-    const std::uint32_t serial = head.serial.load(std::memory_order_relaxed) + 1;
+    constexpr std::uint32_t by = World::kMutant == Mutant::serial_not_bumped ? 0 : 1;
+    const std::uint32_t serial = head.serial.load(std::memory_order_relaxed) + by;
     head.serial.store(serial, std::memory_order_release);
     Block* last = &head;
     for (std::uint64_t i = 1; i < count; ++i) {

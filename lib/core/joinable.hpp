@@ -45,12 +45,17 @@ class Joinable {
       const Guard guard(*this);
       Account& mine = my_account();
       const std::uint64_t counts = mine.counts.load(std::memory_order_relaxed) + 1;
-      const bool popped = ring_.pop_alone(claimed, [&](std::uint64_t at) {
+      const auto note = [&](std::uint64_t at) {
         word_.taker.store(static_cast<std::uint64_t>(&mine - accounts_.data()),
                           std::memory_order_relaxed);
         word_.held.store(counts, std::memory_order_relaxed);
         word_.pending.store(at + 1, std::memory_order_release);
+      };
+      constexpr bool late = World::kMutant == Mutant::pending_after_claim;
+      const bool popped = ring_.pop_alone(claimed, [&](std::uint64_t at) {
+        if (!late) note(at);
       });
+      if (late && popped) note(claimed);
       if (popped) mine.counts.store(counts, std::memory_order_release);
       word_.pending.store(0, std::memory_order_release);
       return popped;

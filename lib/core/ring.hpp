@@ -69,10 +69,12 @@ class Ring {
   }
 
   void published(std::uint64_t position) {
+    if constexpr (World::kMutant == Mutant::intent_cleared_early) clear_intent(mine_);
     fill_slot(view_, position);
     end_operation(view_.word->poppers, 1);
   }
   void released(std::uint64_t position, int wakes = 1) {
+    if constexpr (World::kMutant == Mutant::intent_cleared_early) clear_intent(mine_);
     empty_slot(view_, position);
     end_operation(view_.word->pushers, wakes);
   }
@@ -270,7 +272,8 @@ class Ring {
       const std::uint64_t before = view_.shape.round_before(head);
       if (seen != empty(head) && seen != full(before) && seen != skip(before))
         return Way::corrupted;
-      return tail == head ? Way::blocked : Way::closed;
+      const bool is_open = tail == head || World::kMutant == Mutant::closed_ignored;
+      return is_open ? Way::blocked : Way::closed;
     }
     if (seen != empty(head)) return Way::corrupted;
     return clear_of(head, detail::Operation::push);
@@ -298,7 +301,7 @@ class Ring {
   bool mend(std::uint64_t position, detail::Operation operation) {
     std::uint64_t seen = view_.state(position).load(std::memory_order_acquire);
     const std::uint64_t left = operation == detail::Operation::push
-                                   ? skip(position)
+                                   ? left_by_pusher(position)
                                    : empty(view_.shape.round_later(position));
     const bool in_the_way = operation == detail::Operation::push
                                 ? seen == empty(position)
@@ -313,14 +316,20 @@ class Ring {
     return true;
   }
 
+  static std::uint64_t left_by_pusher(std::uint64_t position) {
+    return World::kMutant == Mutant::skip_is_an_item ? full(position) : skip(position);
+  }
+
   bool somebody_intends(std::uint64_t position, detail::Operation operation) {
+    if (World::kMutant == Mutant::live_owner_robbed) return false;
     for (const Waiter& waiter : waiters_) {
       const std::uint64_t what = waiter.intent.what.load(std::memory_order_acquire);  // I4
       const std::uint64_t more = waiter.intent.more.load(std::memory_order_acquire);  // I4
       if (detail::operation_of(what) == operation &&
           view_.shape.distance(detail::position_of(what), position) <= more &&
           waiter.intent.object.load(std::memory_order_acquire) == view_.object &&  // I4
-          world_.alive(waiter.owner.load(std::memory_order_acquire)))
+          (World::kMutant == Mutant::owner_never_doubted ||
+           world_.alive(waiter.owner.load(std::memory_order_acquire))))
         return true;
     }
     return false;

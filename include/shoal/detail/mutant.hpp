@@ -21,6 +21,12 @@ enum class Mutant {
   inherited_forgotten,      // an abandoned lock is taken as if it had been free
   live_owner_robbed,        // repair without the liveness check
   obituary_after_verdict,   // the lock is declared abandoned before its owner's name is kept
+  intent_after_claim,       // a place in a queue is claimed before it is written down by whom
+  intent_cleared_early,     // and is nobody's before it has been made good
+  skip_is_an_item,          // the place of a dead pusher is popped as if it held something
+  closed_ignored,           // who waits for an item of a closed queue goes on waiting
+  serial_not_bumped,        // the parts of an item that has gone count as those of the next one
+  pending_after_claim,      // an item is popped before it is written down for whose account
 };
 
 }  // namespace shoal::detail

@@ -10,6 +10,7 @@
 
 #include "shoal/detail/intent.hpp"
 #include "shoal/detail/machine.hpp"
+#include "shoal/detail/mutant.hpp"
 
 namespace shoal::detail {
 
@@ -180,12 +181,15 @@ template <Operation operation, std::size_t kBytes = 0, class World>
       ring.template state<kBytes>(position).load(std::memory_order_acquire) !=  // Q2, Q4
           slot_word(position, ready_state<operation>()))
     return false;
-  set_intent(intent, ring.object, operation, position);
+  constexpr bool late = World::kMutant == Mutant::intent_after_claim;
+  if constexpr (!late) set_intent(intent, ring.object, operation, position);
   std::uint64_t seen = position;
   if (end_of<operation>(ring).compare_exchange_strong(seen, ring.shape.next(position),
                                                       std::memory_order_release,  // I1
-                                                      std::memory_order_relaxed))
+                                                      std::memory_order_relaxed)) {
+    if constexpr (late) set_intent(intent, ring.object, operation, position);
     return true;
+  }
   clear_intent(intent);
   return false;
 }
