@@ -37,6 +37,7 @@
 #include "shoal/segment.hpp"
 #include "step_kill/programme.hpp"
 #include "step_kill/segment_view.hpp"
+#include "step_kill/waiters.hpp"
 #include "support/gate.hpp"
 #include "support/shared.hpp"
 #include "support/step_kill.hpp"
@@ -645,18 +646,43 @@ TEST_CASE("queue: killed while others sleep: who can go on does") {
 }
 
 TEST_CASE("queue: killed while waiting itself: it takes nothing, and nobody waits for it") {
-  const Floors floors{1000, 30, 4};
-  const auto run = [&]<class Sort>(std::type_identity<Sort>, const std::string& sort) {
-    kill_in_full<Sort>("queue.push, waits, as another, " + sort,
-                       {.operation = Operation::push, .filled = 3, .company = Company::pusher},
-                       floors, waiting(3000));
-    kill_in_full<Sort>("queue.pop, waits, as another, " + sort,
-                       {.operation = Operation::pop, .company = Company::popper}, floors,
-                       waiting(3000));
+  kill_in_full<Small>("queue.push, waits, as another",
+                      {.operation = Operation::push, .filled = 3, .company = Company::pusher},
+                      {1000, 30, 2}, waiting(16'000));
+}
+
+TEST_CASE("queue: killed or stopped asleep, the others get theirs") {
+  const auto run = [&]<class Sort>(std::type_identity<Sort>) {
+    const Segment segment = Segment::anonymous();
+    const Queue<typename Sort::Item> queue(segment, "queue", 3);
+    const auto pop = [&] { queue.pop(); };
+    const auto push = [&] { queue.push(Sort::make(4)); };
+    kill_a_waiter(pop, push);
+    CHECK(queue.empty());
+    stop_a_waiter(
+        pop,
+        [&] {
+          push();
+          push();
+        },
+        push);
+    CHECK(queue.empty());
+    for (int i = 0; i < 3; ++i) push();
+    kill_a_waiter(push, pop);
+    stop_a_waiter(
+        push,
+        [&] {
+          pop();
+          pop();
+        },
+        pop);
+    CHECK(queue.size() == 3);
+    CHECK(queue.waiting() == 0);
   };
-  run(std::type_identity<Small>(), "a number");
-  run(std::type_identity<InBlock>(), "a block");
-  run(std::type_identity<Medium>(), "a text");
+  run(std::type_identity<Small>());
+  run(std::type_identity<InBlock>());
+  run(std::type_identity<Short>());
+  run(std::type_identity<Long>());
 }
 
 TEST_CASE("queue: killed while another is at work on it") {
@@ -703,7 +729,7 @@ TEST_CASE("queue: killed while mending what one who was killed has left") {
                    stride, stride_in_full);
   };
   run(std::type_identity<Small>(), "a number", 4, 1);
-  run(std::type_identity<InBlock>(), "a block", 12, 3);
+  run(std::type_identity<InBlock>(), "a block", 20, 3);
   if (full_programme()) run(std::type_identity<Medium>(), "a text", 1, 5);
 }
 
@@ -750,10 +776,21 @@ TEST_CASE("joinable: killed while pushing, or joining") {
                              {100, 12, 6});
   kill<Small, JoinableQueue>("joinable.join, nothing to do", {.operation = Operation::join},
                              {150, 5, 2}, where_changed());
-  kill_in_full<Small, JoinableQueue>(
-      "joinable.join, waits, as another",
-      {.operation = Operation::join, .filled = 1, .company = Company::joiner}, {1000, 30, 3},
-      waiting(3000));
+}
+
+TEST_CASE("joinable: killed or stopped while joining, the others go on when all is done") {
+  const Segment segment = Segment::anonymous();
+  const JoinableQueue<int> queue(segment, "queue", 3);
+  const auto join = [&] { queue.join(); };
+  const auto finish = [&] {
+    queue.pop();
+    queue.task_done();
+  };
+  queue.push(1);
+  kill_a_waiter(join, finish);
+  queue.push(2);
+  stop_a_waiter(join, finish, [] {});
+  CHECK(queue.waiting() == 0);
 }
 
 TEST_CASE("joinable: killed while mending what one who was killed has left") {
