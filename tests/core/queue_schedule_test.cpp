@@ -21,6 +21,7 @@ using shoal::core::Look;
 using shoal::core::RingOutcome;
 using shoal::detail::kForever;
 using shoal::detail::Mutant;
+using shoal::detail::Operation;
 using shoal::detail::OwnerValue;
 using shoal::detail::SlotState;
 
@@ -81,11 +82,11 @@ struct Ringed {
     Ring ring = ring_of(world, number);
     auto& intent = waiters[static_cast<std::size_t>(number)].intent;
     std::uint64_t position = 0;
-    if (claim_push(view, intent, position) != 0) {
+    if (claim_at_once<Operation::push>(view, intent, position)) {
       item(position).store(what, std::memory_order_relaxed);
       if constexpr (M == Mutant::intent_cleared_early) clear_intent(intent);
       fill_slot(view, position);
-      if (finish(intent, word.poppers)) shoal::core::wake(world, word.poppers, 1);
+      if (somebody_sleeps_after_store(word.poppers)) shoal::core::wake(world, word.poppers, 1);
       return RingOutcome::claimed;
     }
     const RingOutcome outcome = ring.claim_push(position, deadline);
@@ -98,11 +99,11 @@ struct Ringed {
     Ring ring = ring_of(world, number);
     auto& intent = waiters[static_cast<std::size_t>(number)].intent;
     std::uint64_t position = 0;
-    if (claim_pop(view, intent, position) != 0) {
+    if (claim_at_once<Operation::pop>(view, intent, position)) {
       what = item(position).load(std::memory_order_relaxed);
       if constexpr (M == Mutant::intent_cleared_early) clear_intent(intent);
       empty_slot(view, position);
-      if (finish(intent, word.pushers)) shoal::core::wake(world, word.pushers, 1);
+      if (somebody_sleeps_after_store(word.pushers)) shoal::core::wake(world, word.pushers, 1);
       return RingOutcome::claimed;
     }
     const RingOutcome outcome = ring.claim_pop(position, deadline);
