@@ -758,6 +758,15 @@ TEST_CASE("a dead owner is named right after hundreds of new processes have used
       REQUIRE(child.succeeds());
     }
   }
+  for (int i = 0; i < 3; ++i) {
+    Child told([&] {
+      return tells_of(dead, [&] { return lock.try_lock(); }) && lock.owner()->tid == tid &&
+             lock.owner()->process == this_program();
+    });
+    CHECK(told.succeeds());
+  }
+  ExecChild stranger("lock.told", name.str(), "lock", std::to_string(dead));
+  CHECK(stranger.succeeds());
   CHECK(tells_of(dead, [&] {
     lock.lock();
     return 0;
