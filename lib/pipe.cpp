@@ -17,6 +17,7 @@
 #include "object.hpp"
 #include "os/cpu.hpp"
 #include "shoal/error.hpp"
+#include "shoal/wait.hpp"
 
 namespace shoal {
 namespace detail {
@@ -166,6 +167,13 @@ class PipeEnd {
   Passage poll(Deadline deadline);
   void close() noexcept;
   [[nodiscard]] bool closed() const { return closed_.load(std::memory_order_relaxed); }
+
+  // For wait_any().
+  std::atomic<std::uint32_t>& data_sleepers() const { return lane_in().data_sleepers; }
+  [[nodiscard]] bool looks_readable() const {
+    return closed() || lane_in().tail.load(std::memory_order_relaxed) !=
+                           lane_in().head.load(std::memory_order_relaxed);
+  }
 
   void check_direction(bool sends) const {
     if (shape_.duplex || sends == (end_ == 1)) return;
@@ -338,9 +346,30 @@ void PipeEnd::refuse(Passage passage) const {
   }
 }
 
+namespace {
+
+class ConnectionWatch : public Watch {
+ public:
+  explicit ConnectionWatch(std::shared_ptr<PipeEnd> end) : end_(std::move(end)) {}
+  std::atomic<std::uint32_t>* sleepers() override { return &end_->data_sleepers(); }
+  // What has come may be the rest of a message that nobody is told of: poll() knows.
+  bool is_ready(bool closely) override {
+    return (closely || end_->looks_readable()) && end_->poll(kDoNotWait) != Passage::timed_out;
+  }
+
+ private:
+  const std::shared_ptr<PipeEnd> end_;
+};
+
+}  // namespace
 }  // namespace detail
 
 using core::Passage;
+
+Waitable::Waitable(const Connection& connection)
+    : watch_(std::make_shared<detail::ConnectionWatch>(connection.end_)) {
+  connection.end_->check_direction(false);
+}
 
 Pipe::Pipe(const Segment& segment, std::string_view name, PipeOptions options, Open open)
     : opened_(detail::open_pipe(segment, name, options, open)) {}

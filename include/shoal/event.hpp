@@ -52,6 +52,7 @@ class Event {
   }
 
  private:
+  friend class Waitable;
   void wake() const noexcept;
   bool wait_until_deadline(detail::Deadline deadline) const;
 

@@ -103,6 +103,7 @@ class Lock {
   [[nodiscard]] bool inherited() const { return handle_.inherited(); }
 
  private:
+  friend class Waitable;
   template <Shareable T>
   friend class Value;
   template <Shareable T>

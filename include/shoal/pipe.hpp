@@ -98,6 +98,7 @@ class Connection {
 
  private:
   friend class Pipe;
+  friend class Waitable;
   explicit Connection(std::shared_ptr<detail::PipeEnd> end) : end_(std::move(end)) {}
 
   enum class Received { value, nothing, another_size };

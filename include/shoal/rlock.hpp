@@ -97,6 +97,7 @@ class RLock {
   [[nodiscard]] bool inherited() const { return handle_.inherited(); }
 
  private:
+  friend class Waitable;
   friend class Condition;
   [[nodiscard]] std::uint32_t depth() const {
     return handle_.word().depth.load(std::memory_order_relaxed);

@@ -58,6 +58,7 @@ class Semaphore {
   [[nodiscard]] int waiting() const;  // how many threads, of all processes, are waiting
 
  private:
+  friend class Waitable;
   bool acquire_until(detail::Deadline deadline) const;
   // Wakes n, or throws.
   void end_release(int n, detail::Added added) const;
@@ -102,6 +103,7 @@ class BoundedSemaphore {
   [[nodiscard]] int waiting() const;  // how many threads, of all processes, are waiting
 
  private:
+  friend class Waitable;
   bool acquire_until(detail::Deadline deadline) const;
 
   detail::Handle<detail::BoundedWord> handle_;

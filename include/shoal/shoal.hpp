@@ -21,3 +21,4 @@
 #include "shoal/shareable.hpp"
 #include "shoal/type_name.hpp"
 #include "shoal/value.hpp"
+#include "shoal/wait.hpp"

@@ -27,6 +27,7 @@ class LockHandle {
   LockHandle(std::shared_ptr<const Object> object, LockWord& word);
 
   [[nodiscard]] LockWord& word() const { return *handle_.word; }
+  [[nodiscard]] const Object& object() const { return *handle_.object; }
   [[nodiscard]] OwnerValue self() const { return handle_.self(); }
 
   // Takes it, where one CAS does.

@@ -14,6 +14,7 @@
 
 namespace shoal {
 class Segment;
+class Waitable;
 }
 
 namespace shoal::detail {
