@@ -50,7 +50,8 @@ inline constexpr std::uint64_t kNoFavourite = ~std::uint64_t{0};
 //                   Who sends
 //   head            begin of what is to be received: of a frame. Who receives
 //   tail_seen       what the receiver last saw of tail: no more than tail is. Who receives
-//   burst           how many bytes the receiver last found at once. Who receives
+//   burst           how many frames were received since the receiver last looked at tail. Who
+//                   receives
 //   data_sleepers   who waits for something to receive: lib/core/wait.hpp
 //   space_sleepers  who waits for room to send: lib/core/wait.hpp
 //   send_turn       who sends: one thread, from before the first frame of its message until after
