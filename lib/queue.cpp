@@ -535,6 +535,16 @@ bool QueueHandle::full() const {
   return call.ring().size() + call.blocks().count_lent() >= capacity();
 }
 
+bool QueueHandle::is_poppable(bool closely) const {
+  if (closed()) return true;
+  const std::uint64_t head = ring_.word->head.load(std::memory_order_acquire);
+  if (!ring_.shape.is_position(head)) return true;
+  if (ring_.state(head).load(std::memory_order_acquire) ==
+      slot_word(head, SlotState::full))
+    return true;
+  return closely && Call(*this).ring().is_poppable();
+}
+
 int QueueHandle::waiting() const { return count_waiting(*handle_.object); }
 void QueueHandle::close() const { Call(*this).ring().close(); }
 

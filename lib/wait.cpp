@@ -14,6 +14,7 @@
 #include "os/futex.hpp"
 #include "shoal/event.hpp"
 #include "shoal/lock.hpp"
+#include "shoal/queue.hpp"
 #include "shoal/rlock.hpp"
 #include "shoal/semaphore.hpp"
 
@@ -76,6 +77,17 @@ class EventWatch : public Watch {
 
  private:
   const Handle<EventWord> handle_;
+};
+
+class QueueWatch : public Watch {
+ public:
+  explicit QueueWatch(const QueueHandle& queue) : queue_(queue) {}
+  std::atomic<std::uint32_t>* sleepers() override { return &queue_.poppers(); }
+  bool is_ready(bool closely) override { return queue_.is_poppable(closely); }
+  bool wakes_one() const override { return true; }
+
+ private:
+  const QueueHandle queue_;
 };
 
 // One call: as lib/core/wait.hpp, on many words at once.
@@ -142,6 +154,10 @@ class WaitForAny {
 };
 
 }  // namespace
+
+std::shared_ptr<Watch> watch_of(const QueueHandle& queue) {
+  return std::make_shared<QueueWatch>(queue);
+}
 
 std::optional<std::size_t> wait_any_until(std::span<const Waitable> objects, Deadline deadline) {
   constexpr std::size_t kMost = 100;

@@ -19,6 +19,7 @@
 #include "shoal/event.hpp"
 #include "shoal/lock.hpp"
 #include "shoal/pipe.hpp"
+#include "shoal/queue.hpp"
 #include "shoal/rlock.hpp"
 #include "shoal/segment.hpp"
 #include "shoal/semaphore.hpp"
@@ -31,8 +32,10 @@ using namespace std::chrono_literals;
 using shoal::BoundedSemaphore;
 using shoal::Connection;
 using shoal::Event;
+using shoal::JoinableQueue;
 using shoal::Lock;
 using shoal::Pipe;
+using shoal::Queue;
 using shoal::RLock;
 using shoal::Segment;
 using shoal::Semaphore;
@@ -49,17 +52,22 @@ struct Kinds {
   Semaphore semaphore{segment, "semaphore", 0};
   BoundedSemaphore bounded{segment, "bounded", 1};
   Event event{segment, "event"};
+  Queue<int> queue{segment, "queue"};
+  Queue<std::string> ending{segment, "ending"};
+  JoinableQueue<int> joinable{segment, "joinable"};
   Pipe pipe{segment, "pipe"};
   Connection in{pipe.first()};
   Connection out{pipe.second()};
-  static constexpr std::size_t kCount = 6;
+  static constexpr std::size_t kCount = 9;
 
   Kinds() {
     lock.lock();
     rlock.lock();
     bounded.acquire();
   }
-  std::vector<Waitable> all() const { return {lock, rlock, semaphore, bounded, event, in}; }
+  std::vector<Waitable> all() const {
+    return {lock, rlock, semaphore, bounded, event, queue, ending, joinable, in};
+  }
   void make_ready(std::size_t which) const {
     switch (which) {
       case 0:
@@ -72,6 +80,12 @@ struct Kinds {
         return bounded.release();
       case 4:
         return event.set();
+      case 5:
+        return queue.push(1);
+      case 6:
+        return ending.close();
+      case 7:
+        return joinable.push(1);
       default:
         return out.send(1);
     }

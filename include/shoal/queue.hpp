@@ -5,6 +5,7 @@
 #include <bit>
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -21,6 +22,8 @@
 #include "shoal/type_name.hpp"
 
 namespace shoal {
+
+class Waitable;
 
 namespace detail {
 
@@ -209,6 +212,9 @@ class Queue {
   [[nodiscard]] const detail::QueueHandle& handle() const { return handle_; }
 
  private:
+  friend class Waitable;
+  [[nodiscard]] std::shared_ptr<detail::Watch> watch() const { return detail::watch_of(handle_); }
+
   static constexpr detail::QueueItem kItem = detail::queue_item<T>();
 
   bool try_push_at_once(const T& item) const {

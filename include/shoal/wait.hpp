@@ -18,6 +18,8 @@ class BoundedSemaphore;
 class Connection;
 class Event;
 class Lock;
+template <class T>
+class Queue;
 class RLock;
 class Semaphore;
 class Waitable;
@@ -32,6 +34,7 @@ std::optional<std::size_t> wait_any_until(std::span<const Waitable> objects, Dea
 //   Lock, RLock                     it is free, or abandoned
 //   Semaphore, BoundedSemaphore     it has a permit
 //   Event                           it is set; a set() that clear() follows may be missed
+//   Queue, JoinableQueue            pop() would return or throw: an item; closed
 //   Connection                      recv() would return or throw: a message, the end of the stream
 class Waitable {
  public:
@@ -40,7 +43,9 @@ class Waitable {
   Waitable(const Semaphore& semaphore);         // NOLINT
   Waitable(const BoundedSemaphore& semaphore);  // NOLINT
   Waitable(const Event& event);                 // NOLINT
-  Waitable(const Connection& connection);       // NOLINT
+  template <class T>
+  Waitable(const Queue<T>& queue) : watch_(queue.watch()) {}  // NOLINT
+  Waitable(const Connection& connection);                     // NOLINT
   explicit Waitable(std::shared_ptr<detail::Watch> watch) : watch_(std::move(watch)) {}
 
  private:

@@ -132,6 +132,17 @@ class Ring {
   }
   bool has_been_popped(std::uint64_t position) const { return head_position() > position; }
 
+  // Whether a pop would end at once; after having mended what is in the way.
+  bool is_poppable() {
+    for (;;) {
+      const std::uint64_t head = head_position();
+      if (!view_.shape.is_position(head)) return true;
+      if (view_.state(head).load(std::memory_order_acquire) == full(head)) return true;
+      const Way way = clear_for_pop(head);
+      if (way != Way::clear) return way == Way::closed || way == Way::corrupted;
+    }
+  }
+
   // Whether the slot of a position, claimed once, holds its item, or is about to: after having
   // mended what the dead have left there.
   bool is_current(std::uint64_t position) {

@@ -15,7 +15,7 @@
 namespace shoal {
 class Segment;
 class Waitable;
-}
+}  // namespace shoal
 
 namespace shoal::detail {
 

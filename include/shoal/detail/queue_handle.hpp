@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -15,6 +16,7 @@
 #include "shoal/detail/deadline.hpp"
 #include "shoal/detail/object.hpp"
 #include "shoal/detail/queue_word.hpp"
+#include "shoal/detail/watch.hpp"
 #include "shoal/open.hpp"
 
 namespace shoal {
@@ -97,6 +99,9 @@ class QueueHandle {
   [[nodiscard]] std::size_t capacity() const { return ring_.shape.capacity(); }
   [[nodiscard]] bool full() const;
   [[nodiscard]] int waiting() const;
+  // Whether a pop would return or throw. `closely`: after having mended what is in the way.
+  [[nodiscard]] bool is_poppable(bool closely) const;
+  [[nodiscard]] std::atomic<std::uint32_t>& poppers() const { return handle_.word->poppers; }
   void close() const;
   [[nodiscard]] bool closed() const {
     return (handle_.word->tail.load(std::memory_order_acquire) & kClosed) != 0;
@@ -191,6 +196,9 @@ class QueueHandle {
   std::uint64_t block_bytes_ = 0;
   std::uint64_t stride_ = 0;
 };
+
+// For wait_any().
+std::shared_ptr<Watch> watch_of(const QueueHandle& queue);
 
 }  // namespace detail
 }  // namespace shoal
