@@ -759,11 +759,11 @@ TEST_CASE("a dead owner is named right after hundreds of new processes have used
     }
   }
   for (int i = 0; i < 3; ++i) {
-    Child told([&] {
+    Child another([&] {
       return tells_of(dead, [&] { return lock.try_lock(); }) && lock.owner()->tid == tid &&
              lock.owner()->process == this_program();
     });
-    CHECK(told.succeeds());
+    CHECK(another.succeeds());
   }
   ExecChild stranger("lock.told", name.str(), "lock", std::to_string(dead));
   CHECK(stranger.succeeds());
