@@ -473,7 +473,7 @@ struct QueueScene : Scene {
 // Where a second one is killed as well.
 template <class Sort, template <class> class Q = Queue>
 struct RepairScene : QueueScene<Sort, Q> {
-  explicit RepairScene(const Plan& plan) : QueueScene<Sort, Q>(plan) { this->second_ = true; }
+  explicit RepairScene(const Plan& what) : QueueScene<Sort, Q>(what) { this->second_ = true; }
 };
 
 template <class Sort, template <class> class Q = Queue>

@@ -124,9 +124,6 @@ std::uint64_t hash_of_words(Kind kind, std::byte* memory, std::size_t bytes,
     case Kind::event:
     case Kind::condition:  // 64 bytes each, of numbers only
       return hash.add_bytes(memory, least_bytes(kind, processes)).value();
-    case Kind::queue:
-    case Kind::joinable_queue:
-      return hash.add_bytes(memory, bytes).value();
     case Kind::none:
       break;
   }
