@@ -541,15 +541,15 @@ using Long = Text<3000>;
 TEST_SUITE_BEGIN("step-kill: queue");
 
 TEST_CASE("queue: killed while pushing or popping, in every state: whole or not at all") {
-  kill_in_each_state<Small>("a number", {100, 12, 6}, true);
-  kill_in_each_state<InBlock>("a block", {500, 18, 7});
-  kill_in_each_state<Short>("a short text", {400, 12, 5});
-  kill_in_each_state<Medium>("a text", {600, 15, 7});
-  if (full_programme()) kill_in_each_state<Long>("a long text", {2000, 15, 7});
+  kill_in_each_state<Small>("a number", {100, 10, 4}, true);
+  kill_in_each_state<InBlock>("a block", {500, 15, 5});
+  kill_in_each_state<Short>("a short text", {400, 9, 3});
+  kill_in_each_state<Medium>("a text", {600, 12, 5});
+  if (full_programme()) kill_in_each_state<Long>("a long text", {2000, 12, 5});
 }
 
 TEST_CASE("queue: the first call of a process, killed anywhere") {
-  const Floors floors{500, 20, 8};
+  const Floors floors{500, 15, 5};
   kill<Small>("queue.push, the first call", {.operation = Operation::push, .warm = false}, floors,
               where_changed());
   kill<Small>("queue.pop, the first call",
@@ -558,7 +558,7 @@ TEST_CASE("queue: the first call of a process, killed anywhere") {
 
 TEST_CASE("queue: killed while pushing several: the first few of them are there") {
   const auto run = [&]<class Sort>(std::type_identity<Sort>, const std::string& sort) {
-    const Floors floors{500, 25, 12};
+    const Floors floors{500, 20, 8};
     const auto plan = [](std::size_t filled, std::size_t shift) {
       return Plan{
           .operation = Operation::push_some, .capacity = 10, .filled = filled, .shift = shift};
@@ -576,7 +576,7 @@ TEST_CASE("queue: killed while pushing several: the first few of them are there"
 
 TEST_CASE("queue: killed while popping several: at most those are lost") {
   const auto run = [&]<class Sort>(std::type_identity<Sort>, const std::string& sort) {
-    const Floors floors{500, 20, 10};
+    const Floors floors{500, 15, 7};
     const auto plan = [](std::size_t filled, std::size_t shift) {
       return Plan{
           .operation = Operation::pop_some, .capacity = 10, .filled = filled, .shift = shift};
@@ -593,7 +593,7 @@ TEST_CASE("queue: killed while popping several: at most those are lost") {
 }
 
 TEST_CASE("queue: killed with a loan: its room comes back") {
-  const Floors floors{500, 18, 7};
+  const Floors floors{500, 15, 5};
   for (const std::size_t filled : {0, 2}) {
     const Plan plan{.operation = Operation::loan_drop, .filled = filled};
     const std::string state = filled == 0 ? ", empty" : ", the last place";
@@ -605,7 +605,7 @@ TEST_CASE("queue: killed with a loan: its room comes back") {
 TEST_CASE("queue: killed while others sleep: who can go on does") {
   const auto run = [&]<class Sort>(std::type_identity<Sort>, const std::string& sort,
                                    bool in_fast) {
-    const Floors floors{150, 16, 6};
+    const Floors floors{150, 12, 4};
     const auto kill_awaited = [&](const std::string& call, const Plan& plan) {
       if (in_fast || full_programme())
         kill<Sort>("queue." + call + ", " + sort, plan, floors, where_changed());
@@ -632,7 +632,7 @@ TEST_CASE("queue: killed while others sleep: who can go on does") {
   run(std::type_identity<InBlock>(), "a block", false);
   run(std::type_identity<Short>(), "a short text", false);
   run(std::type_identity<Medium>(), "a text", true);
-  const Floors floors{500, 25, 10};
+  const Floors floors{500, 20, 7};
   kill_in_full<Small>(
       "queue.try_push_some, awaited by two",
       {.operation = Operation::push_some, .capacity = 9, .company = Company::two_poppers}, floors,
@@ -687,7 +687,7 @@ TEST_CASE("queue: killed or stopped asleep, the others get theirs") {
 
 TEST_CASE("queue: killed while another is at work on it") {
   const auto run = [&]<class Sort>(std::type_identity<Sort>, const std::string& sort) {
-    const Floors floors{.instructions = 100, .points = 40, .states = 10, .strays = true};
+    const Floors floors{.instructions = 100, .points = 20, .states = 5, .strays = true};
     for (const Operation operation : {Operation::push, Operation::pop})
       kill<Sort>("queue." + std::string(operation == Operation::push ? "push" : "pop") +
                      ", contended, " + sort,
@@ -717,7 +717,7 @@ TEST_CASE("queue: killed while closing: closed or not, nothing is lost, and who 
 TEST_CASE("queue: killed while mending what one who was killed has left") {
   const auto run = [&]<class Sort>(std::type_identity<Sort>, const std::string& sort,
                                    std::size_t stride, std::size_t stride_in_full) {
-    const Floors floors{100, 40, 10};
+    const Floors floors{100, 30, 6};
     kill_two<Sort>("queue.push, twice, " + sort, {.operation = Operation::push, .capacity = 2},
                    floors, stride, stride_in_full);
     kill_two<Sort>("queue.pop, then push, " + sort,
@@ -729,7 +729,7 @@ TEST_CASE("queue: killed while mending what one who was killed has left") {
                    stride, stride_in_full);
   };
   run(std::type_identity<Small>(), "a number", 4, 1);
-  run(std::type_identity<InBlock>(), "a block", 20, 3);
+  run(std::type_identity<InBlock>(), "a block", 7, 3);
   if (full_programme()) run(std::type_identity<Medium>(), "a text", 1, 5);
 }
 
@@ -739,7 +739,7 @@ TEST_SUITE_BEGIN("step-kill: joinable queue");
 
 TEST_CASE("joinable: killed while popping: the item is there, or lost and done") {
   const auto run = [&]<class Sort>(std::type_identity<Sort>, const std::string& sort) {
-    const Floors floors{400, 25, 10};
+    const Floors floors{400, 20, 7};
     kill<Sort, JoinableQueue>("joinable.pop, holds one, " + sort,
                               {.operation = Operation::pop, .filled = 3, .held = 1}, floors,
                               where_changed());
@@ -761,7 +761,7 @@ TEST_CASE("joinable: killed while popping: the item is there, or lost and done")
 }
 
 TEST_CASE("joinable: killed in task_done(), or before it: what it held is done, or lost") {
-  const Floors floors{150, 8, 4};
+  const Floors floors{150, 6, 3};
   for (const std::size_t held : {1, 3}) {
     const std::string of = ", of " + std::to_string(held);
     Plan plan{.operation = Operation::task_done, .filled = 3, .held = held};
@@ -773,7 +773,7 @@ TEST_CASE("joinable: killed in task_done(), or before it: what it held is done, 
 
 TEST_CASE("joinable: killed while pushing, or joining") {
   kill<Small, JoinableQueue>("joinable.push", {.operation = Operation::push, .filled = 1},
-                             {100, 12, 6});
+                             {100, 10, 4});
   kill<Small, JoinableQueue>("joinable.join, nothing to do", {.operation = Operation::join},
                              {150, 5, 2}, where_changed());
 }
