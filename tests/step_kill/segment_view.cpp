@@ -163,7 +163,7 @@ std::uint64_t SegmentView::hash() const {
     const format::ThreadRecord& thread = tables_->thread(i);
     hash.add(thread.owner.load(), thread.waits_for.load(), thread.turn.load());
     hash.add(thread.condition.load(), thread.sleepers.load());
-    hash.add(thread.intent.what.load(), thread.intent.object.load(), thread.intent.count.load());
+    hash.add(thread.intent.what.load(), thread.intent.object.load(), thread.intent.more.load());
   }
   for (std::uint32_t i = 0; i < tables_->objects(); ++i) hash.add(hash_of_object(i));
   return hash.add(tables_->marks().heap.load()).value();
