@@ -86,7 +86,7 @@ struct Ringed {
       item(position).store(what, std::memory_order_relaxed);
       if constexpr (M == Mutant::intent_cleared_early) clear_intent(intent);
       fill_slot(view, position);
-      if (somebody_sleeps_after_store(word.poppers)) shoal::core::wake(world, word.poppers, 1);
+      if (shoal::detail::somebody_sleeps_after_store(word.poppers)) shoal::core::wake(world, word.poppers, 1);
       return RingOutcome::claimed;
     }
     const RingOutcome outcome = ring.claim_push(position, deadline);
@@ -103,7 +103,7 @@ struct Ringed {
       what = item(position).load(std::memory_order_relaxed);
       if constexpr (M == Mutant::intent_cleared_early) clear_intent(intent);
       empty_slot(view, position);
-      if (somebody_sleeps_after_store(word.pushers)) shoal::core::wake(world, word.pushers, 1);
+      if (shoal::detail::somebody_sleeps_after_store(word.pushers)) shoal::core::wake(world, word.pushers, 1);
       return RingOutcome::claimed;
     }
     const RingOutcome outcome = ring.claim_pop(position, deadline);
@@ -136,8 +136,8 @@ struct Ringed {
   shoal::detail::BasicQueueWord<Atomics> word;
   std::array<Slot, Capacity> slots;
   std::array<shoal::core::BasicWaiter<Atomics>, Participants> waiters;
-  View view{&word, reinterpret_cast<std::byte*>(slots.data()), sizeof(Slot),
-            shoal::detail::RingShape(Capacity), kObject};
+  View view{&word, reinterpret_cast<std::byte*>(slots.data()), shoal::detail::RingShape(Capacity),
+            kObject, sizeof(Slot)};
 };
 
 // Pushers push `Each` items each; poppers share them. Item n of pusher p is 10 p + n, n from 1.
