@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: MIT
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -186,6 +192,58 @@ Sample starved(int workers, int cores, std::chrono::seconds time) {
   return judged(sample, report, report.operations);
 }
 
+// What who holds the lock, who kills it and who waits tell each other.
+struct Death {
+  std::atomic<bool> held;
+  std::atomic<bool> awaited;
+  std::atomic<Clock::rep> at;  // 0: not yet
+};
+
+template <class Lock>
+[[noreturn]] void hold(Lock& lock, const Worker& worker, Death& death) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::alarm(20);
+  lock.lock();
+  worker.protected_number() = worker.protected_number() + 1;
+  death.held.store(true);
+  for (;;) ::pause();
+}
+
+// Long enough for the waiter's sleeps to have grown as long as they get, and at any moment of one.
+std::chrono::microseconds since_long() {
+  return std::chrono::milliseconds(500) +
+         std::chrono::microseconds(std::random_device()() % 100'000);
+}
+
+template <class Lock>
+void kill_holder(Lock& lock, const Worker& worker, Death& death) {
+  const pid_t holder = ::fork();
+  if (holder == 0) hold(lock, worker, death);
+  if (holder < 0) throw std::runtime_error("fork failed");
+  while (!death.awaited.load()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  std::this_thread::sleep_for(since_long());
+  death.at.store(Clock::now().time_since_epoch().count());
+  ::kill(holder, SIGKILL);
+  ::waitpid(holder, nullptr, 0);
+}
+
+// From just before the kill to the waiter's look at the clock, after lock() has told it.
+template <class Lock>
+Sample told() {
+  const Report report = in_processes(2, [](const Worker& worker, const Place& place) {
+    const auto lock = open_together<Lock>(worker, place);
+    auto& death = talk<Death>(place);
+    if (worker.number() == 0) return kill_holder(*lock, worker, death);
+    while (!death.held.load()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    death.awaited.store(true);
+    const bool is_told = lock->await_death();
+    const auto now = Clock::now().time_since_epoch().count();
+    if (!is_told || death.at.load() == 0) throw std::runtime_error("has it, and nobody told it");
+    worker.report(1, Clock::duration(now - death.at.load()));
+  });
+  return judged({report.ns, 0, report.broken}, report, 1);
+}
+
 // Whoever is measured: a new contender is one line here.
 template <class Measure>
 std::vector<Contender> contenders(Measure measure) {
@@ -224,6 +282,14 @@ std::vector<Case> lock_cases() {
                      return starved<Lock>(4, 2, std::chrono::seconds(10));
                    }),
                    kMilliseconds, 1});
+  cases.push_back(
+      {"lock.death",
+       "kill -9 of the holder to the return of lock() in another process, told of it, "
+       "which has slept in it for more than 500 ms; a round is a death",
+       "pthread robust",
+       {{"shoal::Lock", told<ShoalLock>}, {"pthread robust", told<PthreadMutex<Pthread::robust>>}},
+       kMilliseconds,
+       25});
   return cases;
 }
 

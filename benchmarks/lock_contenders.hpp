@@ -7,6 +7,7 @@
 //   void lock();
 //   void unlock();
 //   static void remove(const Place& place);      optional: takes away what has a name
+//   bool await_death();                              optional: locks; true: not had, its holder died
 //
 // and a line in lock_bench.cpp.
 
@@ -21,6 +22,7 @@
 #include <stdexcept>
 
 #include "harness.hpp"
+#include "shoal/error.hpp"
 #include "shoal/lock.hpp"
 #include "shoal/segment.hpp"
 
@@ -31,6 +33,14 @@ class ShoalLock {
   ShoalLock(const Place& place, bool) : lock_(shoal::Segment(place.name), "lock") {}
   void lock() { lock_.lock(); }
   void unlock() { lock_.unlock(); }
+  bool await_death() {
+    try {
+      lock_.lock();
+      return false;
+    } catch (const shoal::OwnerDied&) {
+      return true;
+    }
+  }
   static void remove(const Place& place) { shoal::Segment::remove(place.name); }
 
  private:
@@ -99,6 +109,7 @@ class PthreadMutex {
     if (::pthread_mutex_lock(&mutex_) != 0) throw std::runtime_error("pthread_mutex_lock failed");
   }
   void unlock() { ::pthread_mutex_unlock(&mutex_); }
+  bool await_death() { return ::pthread_mutex_lock(&mutex_) == EOWNERDEAD; }
 
  private:
   pthread_mutex_t& mutex_;
