@@ -496,13 +496,6 @@ void kill_two(const std::string& name, const Plan& plan, const Floors& floors, s
       name, [plan] { return std::make_unique<RepairScene<Sort, Q>>(plan); }, floors, options);
 }
 
-// Some thousand instructions of looking, which share nothing.
-StepOptions waiting(std::size_t instructions) {
-  StepOptions options = where_changed();
-  options.instructions = instructions;
-  return options;
-}
-
 // Every operation that fills or empties the queue, in every state of it.
 template <class Sort>
 void kill_in_each_state(const std::string& sort, const Floors& floors, bool always = false) {
@@ -643,12 +636,6 @@ TEST_CASE("queue: killed while others sleep: who can go on does") {
                        .filled = 9,
                        .company = Company::two_pushers},
                       floors, where_changed());
-}
-
-TEST_CASE("queue: killed while waiting itself: it takes nothing, and nobody waits for it") {
-  kill_in_full<Small>("queue.push, waits, as another",
-                      {.operation = Operation::push, .filled = 3, .company = Company::pusher},
-                      {1000, 30, 2}, waiting(16'000));
 }
 
 TEST_CASE("queue: killed or stopped asleep, the others get theirs") {
