@@ -86,7 +86,8 @@ struct Ringed {
       item(position).store(what, std::memory_order_relaxed);
       if constexpr (M == Mutant::intent_cleared_early) clear_intent(intent);
       fill_slot(view, position);
-      if (shoal::detail::somebody_sleeps_after_store(word.poppers)) shoal::core::wake(world, word.poppers, 1);
+      if (shoal::detail::somebody_sleeps_after_store(word.poppers))
+        shoal::core::wake(world, word.poppers, 1);
       return RingOutcome::claimed;
     }
     const RingOutcome outcome = ring.claim_push(position, deadline);
@@ -103,7 +104,8 @@ struct Ringed {
       what = item(position).load(std::memory_order_relaxed);
       if constexpr (M == Mutant::intent_cleared_early) clear_intent(intent);
       empty_slot(view, position);
-      if (shoal::detail::somebody_sleeps_after_store(word.pushers)) shoal::core::wake(world, word.pushers, 1);
+      if (shoal::detail::somebody_sleeps_after_store(word.pushers))
+        shoal::core::wake(world, word.pushers, 1);
       return RingOutcome::claimed;
     }
     const RingOutcome outcome = ring.claim_pop(position, deadline);
