@@ -5,153 +5,13 @@
 #include <cstring>
 #include <stdexcept>
 #include <string>
-#include <utility>
 
-#include "core/blocks.hpp"
-#include "core/joinable.hpp"
-#include "core/ring.hpp"
-#include "kinds.hpp"
-#include "machine.hpp"
-#include "mapping.hpp"
-#include "message.hpp"
-#include "object.hpp"
-#include "shoal/error.hpp"
+#include "queue_call.hpp"
+#include "queue_layout.hpp"
 #include "thread_record.hpp"
 
 namespace shoal::detail {
 namespace {
-
-using core::RingOutcome;
-
-constexpr std::uint64_t kDefaultCapacity = 1024;
-constexpr std::uint64_t kDefaultBytes = 4 << 20;
-
-constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t to) {
-  return (value + to - 1) / to * to;
-}
-
-// Where everything is in a queue's memory.
-struct Layout {
-  std::uint64_t capacity;
-  std::uint64_t slot_bytes;
-  std::uint64_t blocks;
-  std::uint64_t block_bytes;
-  std::uint64_t alignment;  // of a block
-  std::uint64_t head;       // bytes before the slots
-
-  [[nodiscard]] std::uint64_t slots_at() const { return round_up(head, 64); }
-  [[nodiscard]] std::uint64_t blocks_at() const {
-    return round_up(slots_at() + capacity * slot_bytes, 64);
-  }
-  [[nodiscard]] std::uint64_t data_at() const {
-    return round_up(blocks_at() + blocks * sizeof(BlockWord),
-                    std::max<std::uint64_t>(alignment, 64));
-  }
-  [[nodiscard]] std::uint64_t stride() const { return round_up(block_bytes, alignment); }
-  [[nodiscard]] std::uint64_t bytes() const { return data_at() + blocks * stride(); }
-};
-
-// What a new queue of varying items has: at least `bytes` in blocks of such a size that a small item
-// wastes little, and a large one does not take too many.
-void lay_out_varying(Layout& layout, std::uint64_t bytes) {
-  layout.block_bytes = std::clamp<std::uint64_t>(std::bit_floor(bytes / 64), 64, 1024);
-  layout.alignment = 1;
-  layout.blocks = bytes / layout.block_bytes + 2;
-}
-
-void check_options(const QueueOptions& options) {
-  if (options.capacity > kLargestQueue)
-    throw std::invalid_argument("shoal: Queue: capacity is " + std::to_string(options.capacity) +
-                                ": it takes 1 to " + std::to_string(kLargestQueue));
-  if (options.bytes > kMostBlocks)
-    throw std::invalid_argument("shoal: Queue: bytes is " + std::to_string(options.bytes) +
-                                ": it takes at most " + std::to_string(kMostBlocks));
-}
-
-Layout lay_out(const Segment& segment, Kind kind, const QueueItem& item,
-               const QueueOptions& options) {
-  Layout layout{};
-  layout.capacity = options.capacity != 0 ? options.capacity : kDefaultCapacity;
-  layout.slot_bytes = item.slot_bytes();
-  layout.blocks = layout.capacity;
-  layout.block_bytes = item.size;
-  layout.alignment = item.alignment;
-  layout.head = least_bytes(kind, max_processes(segment));
-  if (item.varies())
-    lay_out_varying(layout, options.bytes != 0
-                                ? options.bytes
-                                : std::min<std::uint64_t>(kDefaultBytes, segment.capacity() / 4));
-  return layout;
-}
-
-struct Creation {
-  Layout layout;
-  Kind kind;
-};
-
-void init(void* memory, const void* argument) {
-  const auto& [layout, kind] = *static_cast<const Creation*>(argument);
-  auto& word = *static_cast<QueueWord*>(memory);
-  word.capacity = layout.capacity;
-  word.slot_bytes = layout.slot_bytes;
-  word.blocks = layout.blocks;
-  word.block_bytes = layout.block_bytes;
-  if (kind == Kind::joinable_queue)
-    join_word(word).lock.inherits.store(1, std::memory_order_relaxed);
-  auto* const slots = static_cast<std::byte*>(memory) + layout.slots_at();
-  for (std::uint64_t i = 0; i < layout.capacity; ++i)
-    reinterpret_cast<std::atomic<std::uint64_t>*>(slots + i * layout.slot_bytes)
-        ->store(slot_word(i, SlotState::empty), std::memory_order_relaxed);
-}
-
-OpenedObject open_queue(const Segment& segment, std::string_view name, Kind kind,
-                        const QueueItem& item, const QueueOptions& options, Open open) {
-  check_options(options);
-  const Creation creation{lay_out(segment, kind, item, options), kind};
-  Blueprint blueprint;
-  blueprint.kind = kind;
-  blueprint.type = item.type;
-  blueprint.size = item.size;
-  blueprint.alignment = item.alignment;
-  blueprint.bytes = creation.layout.bytes();
-  blueprint.least_bytes = creation.layout.head;
-  blueprint.of_any_size = true;  // what exists says how large it is; compared below
-  blueprint.argument = &creation;
-  blueprint.init = init;
-  return open_object(segment, name, blueprint, open);
-}
-
-// What the queue says of itself, once it has been checked.
-Layout checked_layout(const Segment& segment, Kind kind, const QueueItem& item,
-                      const QueueWord& word, std::uint64_t bytes, const std::string& what) {
-  Layout layout = lay_out(segment, kind, item, {});
-  layout.capacity = word.capacity;
-  layout.blocks = word.blocks;
-  layout.block_bytes = word.block_bytes;
-  const bool possible = layout.capacity >= 1 && layout.capacity <= kLargestQueue &&
-                        word.slot_bytes == layout.slot_bytes && layout.blocks >= 1 &&
-                        layout.blocks <= kMostBlocks + 2 && layout.block_bytes >= 1 &&
-                        layout.block_bytes <= bytes && layout.bytes() == bytes;
-  if (!possible)
-    throw Corrupted(what + ": its sizes have been written over; erase it, or remove the segment");
-  return layout;
-}
-
-void compare(const Layout& layout, const QueueItem& item, const QueueOptions& options,
-             const std::string& what) {
-  if (options.capacity != 0 && options.capacity != layout.capacity)
-    throw TypeMismatch(what + ": has room for " + std::to_string(layout.capacity) +
-                       " items, and was opened as one of " + std::to_string(options.capacity) +
-                       ": give it the capacity it was made with, or none");
-  Layout asked = layout;
-  if (!item.varies() || options.bytes == 0) return;
-  lay_out_varying(asked, options.bytes);
-  if (asked.blocks != layout.blocks || asked.block_bytes != layout.block_bytes)
-    throw TypeMismatch(what + ": has room for " +
-                       std::to_string((layout.blocks - 2) * layout.block_bytes) +
-                       " bytes, and was opened as one of " + std::to_string(options.bytes) +
-                       ": give it the bytes it was made with, or none");
-}
 
 [[noreturn]] void throw_no_record(const Object& object) {
   throw TooManyParticipants(
@@ -160,7 +20,9 @@ void compare(const Layout& layout, const QueueItem& item, const QueueOptions& op
       ") use its queues; create it with more SegmentOptions::max_threads, or end one");
 }
 
-format::ThreadRecord& record_for(const Object& object) {
+}  // namespace
+
+format::ThreadRecord& record_for_intents(const Object& object) {
   join(object);
   format::ThreadRecord* const record = thread_record(object.mapping());
   if (record == nullptr) throw_no_record(object);
@@ -170,176 +32,6 @@ format::ThreadRecord& record_for(const Object& object) {
   return *record;
 }
 
-}  // namespace
-
-// One call of a slow path.
-class QueueHandle::Call {
- public:
-  explicit Call(const QueueHandle& queue)
-      : queue_(queue),
-        object_(*queue.handle_.object),
-        record_(record_for(object_)),
-        machine_(object_.mapping(), object_.index()),
-        me_(object_.mapping().self()),
-        ring_(machine_, queue.ring_, object_.mapping().tables().waiters(), record_.intent),
-        blocks_(machine_, {reinterpret_cast<BlockWord*>(queue.blocks_), queue.block_count_},
-                word().cursor, me_) {}
-
-  [[nodiscard]] core::Ring<Machine>& ring() { return ring_; }
-  [[nodiscard]] core::Blocks<Machine>& blocks() { return blocks_; }
-  [[nodiscard]] OwnerValue me() const { return me_; }
-  [[nodiscard]] std::byte* item(std::uint64_t position) const {
-    return queue_.ring_.item(position);
-  }
-
-  [[nodiscard]] core::Joinable<Machine> joinable() {
-    const std::uint32_t processes = object_.mapping().tables().header().max_processes;
-    return {machine_, join_word(word()), accounts(word(), processes), ring_, me_};
-  }
-  [[nodiscard]] bool is_joinable() const { return object_.kind() == Kind::joinable_queue; }
-
-  // False at the deadline. Throw Closed, Corrupted.
-  bool claim_push(std::uint64_t& position, Deadline deadline) {
-    return claimed(ring_.claim_push(position, deadline));
-  }
-  bool claim_pop(std::uint64_t& position, Deadline deadline) {
-    return claimed(is_joinable() ? joinable().claim_pop(position, deadline)
-                                 : ring_.claim_pop(position, deadline));
-  }
-  // Waits until there is an item, and leaves it there. False at the deadline. Throws Closed, Corrupted.
-  bool wait_for_item(Deadline deadline) {
-    std::uint64_t none = 0;
-    return claimed(
-        ring_.claim_pop(none, deadline, [this](std::uint64_t&) { return ring_.has_item(); }));
-  }
-  void published(std::uint64_t position) { ring_.published(position); }
-  void released(std::uint64_t position) { ring_.released(position, queue_.wakes()); }
-
-  // What a closed queue means to who waits for room.
-  enum class Closing { ends_it, is_ignored };
-
-  // Room that this call has, and gives back unless it is kept.
-  class Borrowed {
-   public:
-    // `lent`: counted as such, before there was a block.
-    Borrowed(Call& call, bool lent) : call_(call), lent_(lent) {
-      if (lent_) call_.lend();
-    }
-    Borrowed(const Borrowed&) = delete;
-    Borrowed& operator=(const Borrowed&) = delete;
-    ~Borrowed() {
-      if (block_) call_.blocks_.give_back(*block_);
-      if (lent_) call_.unlend();
-      if (block_ || lent_) call_.wake_pushers();
-    }
-    // False at the deadline. Throws Closed.
-    bool claim(std::uint64_t count, Deadline deadline) {
-      block_ = call_.claim_blocks(count, deadline);
-      return block_.has_value();
-    }
-    // The same, also of a closed queue: there may still be items to take.
-    bool claim_in_any_case(Deadline deadline) {
-      block_ = call_.claim_blocks(1, deadline, Closing::is_ignored);
-      return block_.has_value();
-    }
-    [[nodiscard]] std::uint32_t block() const { return *block_; }
-    std::uint32_t keep() {
-      lent_ = false;
-      return *std::exchange(block_, std::nullopt);
-    }
-
-   private:
-    Call& call_;
-    bool lent_;
-    std::optional<std::uint32_t> block_;
-  };
-
-  // Blocks for an item. Nothing at the deadline. Throws Closed.
-  std::optional<std::uint32_t> claim_blocks(std::uint64_t count, Deadline deadline,
-                                            Closing closing = Closing::ends_it) {
-    std::optional<std::uint32_t> first;
-    wait_for_room(deadline, closing, [&](core::Glance glance) {
-      first = blocks_.claim(count);
-      if (!first && glance != core::Glance::quick && sweep()) first = blocks_.claim(count);
-      return first.has_value();
-    });
-    return first;
-  }
-  // Room has become free elsewhere than in the ring.
-  void wake_pushers() { ring_.end_operation(word().pushers, queue_.wakes()); }
-
-  // Of a queue of small items: waits until there is room beside what is lent, `more` for the caller
-  // included. False at the deadline. Throws Closed.
-  bool wait_for_unlent(std::uint32_t more, Deadline deadline) {
-    return wait_for_room(deadline, Closing::ends_it, [&](core::Glance glance) {
-      if (is_room_unlent(more)) return true;
-      if (glance == core::Glance::quick) return false;
-      count_lent_anew();
-      return is_room_unlent(more);
-    });
-  }
-  void lend() { word().loaned.fetch_add(1, std::memory_order_relaxed); }
-  void unlend() {
-    std::uint32_t lent = word().loaned.load(std::memory_order_relaxed);
-    while (lent != 0 &&
-           !word().loaned.compare_exchange_weak(lent, lent - 1, std::memory_order_relaxed)) {
-    }
-  }
-  [[nodiscard]] std::uint32_t lent() const { return word().loaned.load(std::memory_order_relaxed); }
-
-  [[noreturn]] void throw_corrupted() const {
-    throw Corrupted(described(object_) +
-                    ": has been written over; erase it, or remove the segment");
-  }
-
- private:
-  [[nodiscard]] QueueWord& word() const { return *queue_.handle_.word; }
-
-  bool claimed(RingOutcome outcome) const {
-    if (outcome == RingOutcome::closed)
-      throw Closed(described(object_) + ": is closed, for good; use another name for a new one");
-    if (outcome == RingOutcome::corrupted) throw_corrupted();
-    return outcome == RingOutcome::claimed;
-  }
-
-  template <class HasRoom>
-  bool wait_for_room(Deadline deadline, Closing closing, HasRoom has_room) {
-    bool found = false;
-    bool closed = false;
-    bool has_slept = false;
-    core::wait(machine_, word().pushers, deadline, [&](core::Glance glance) {
-      has_slept = deadline != kDoNotWait && glance != core::Glance::quick;
-      closed = closing == Closing::ends_it && ring_.is_closed();
-      found = !closed && has_room(glance);
-      return found || closed ? core::Look::done : core::Look::wait;
-    });
-    // One wake may have stood for the room of several items, or been spent on one who gave up.
-    if (has_slept) core::pass_on(machine_, word().pushers, 1);
-    if (closed) claimed(RingOutcome::closed);
-    return found;
-  }
-
-  bool sweep() {
-    return blocks_.sweep([this](std::uint64_t position) { return ring_.is_current(position); });
-  }
-  bool is_room_unlent(std::uint32_t more) const {
-    return ring_.size() + lent() + more <= queue_.capacity();
-  }
-  // Who died between the two words left `loaned` too high.
-  void count_lent_anew() {
-    std::uint32_t lent = this->lent();
-    word().loaned.compare_exchange_strong(lent, blocks_.count_lent(), std::memory_order_relaxed);
-  }
-
-  const QueueHandle& queue_;
-  const Object& object_;
-  format::ThreadRecord& record_;
-  Machine machine_;
-  const OwnerValue me_;
-  core::Ring<Machine> ring_;
-  core::Blocks<Machine> blocks_;
-};
-
 QueueHandle::QueueHandle(const Segment& segment, std::string_view name, Kind kind,
                          const QueueItem& item, const QueueOptions& options, Open open)
     : QueueHandle(segment, open_queue(segment, name, kind, item, options, open), item, options) {}
@@ -347,11 +39,8 @@ QueueHandle::QueueHandle(const Segment& segment, std::string_view name, Kind kin
 QueueHandle::QueueHandle(const Segment& segment, OpenedObject opened, const QueueItem& item,
                          const QueueOptions& options)
     : handle_(opened), item_(item), ring_{handle_.word, nullptr, RingShape(1), 0, 0} {
+  const QueueLayout layout = layout_of(segment, opened, item, options);
   const Object& object = *handle_.object;
-  const std::string what = described(object);
-  const Layout layout =
-      checked_layout(segment, object.kind(), item, *handle_.word, opened.bytes, what);
-  compare(layout, item, options, what);
   auto* const memory = static_cast<std::byte*>(opened.memory);
   const std::uint64_t generation =
       object.mapping().tables().object(object.index()).generation.load(std::memory_order_relaxed);

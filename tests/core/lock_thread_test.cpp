@@ -36,7 +36,6 @@ class Threads : public shoal::detail::MachineAtomics {
   static constexpr int kLooks = 10;
   static constexpr int kYields = 2;
   static constexpr int kRests = 0;
-  static constexpr std::int64_t kDeathUnseen = 0;
 
   static OwnerValue owner(int number) {
     return shoal::detail::owner_value(static_cast<std::uint32_t>(number), 1);
