@@ -134,7 +134,7 @@ std::size_t least_bytes(Kind kind, std::uint32_t max_processes) {
     case Kind::joinable_queue:
       return sizeof(QueueWord) + sizeof(JoinWord) + max_processes * sizeof(Account);
     case Kind::pipe:
-      return sizeof(PipeWord) + 2 * max_processes * sizeof(PipeHolder) + kLeastRing;
+      return sizeof(PipeWord) + std::size_t{2} * max_processes * sizeof(PipeHolder) + kLeastRing;
     case Kind::none:
       break;
   }

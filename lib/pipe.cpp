@@ -40,7 +40,8 @@ struct PipeShape {
     return std::bit_ceil(std::max<std::size_t>(capacity, kLeastRing));
   }
   [[nodiscard]] std::size_t rings_at() const {
-    return (sizeof(PipeWord) + 2 * max_processes * sizeof(PipeHolder) + 127) / 128 * 128;
+    return (sizeof(PipeWord) + std::size_t{2} * max_processes * sizeof(PipeHolder) + 127) / 128 *
+           128;
   }
   [[nodiscard]] std::size_t bytes() const { return rings_at() + (duplex ? 2 : 1) * ring(); }
 };

@@ -36,7 +36,7 @@ QueueHandle::QueueHandle(const Segment& segment, std::string_view name, Kind kin
                          const QueueItem& item, const QueueOptions& options, Open open)
     : QueueHandle(segment, open_queue(segment, name, kind, item, options, open), item, options) {}
 
-QueueHandle::QueueHandle(const Segment& segment, OpenedObject opened, const QueueItem& item,
+QueueHandle::QueueHandle(const Segment& segment, const OpenedObject& opened, const QueueItem& item,
                          const QueueOptions& options)
     : handle_(opened), item_(item), ring_{handle_.word, nullptr, RingShape(1), 0, 0} {
   const QueueLayout layout = layout_of(segment, opened, item, options);

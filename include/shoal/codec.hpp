@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -123,12 +124,9 @@ struct Codec<T> {
   static constexpr bool kAsBytes = true;
   static void write(Writer& to, const T& value) { to.bytes(&value, sizeof(T)); }
   static T read(Reader& from) {
-    union Room {  // T need not have a default constructor
-      T value;
-      Room() {}
-    } room;
-    from.bytes(&room.value, sizeof(T));
-    return room.value;
+    std::array<std::byte, sizeof(T)> room;  // T need not have a default constructor
+    from.bytes(room.data(), room.size());
+    return std::bit_cast<T>(room);
   }
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
+#include <bit>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -110,13 +112,9 @@ class Connection {
   template <class T>
   std::optional<T> recv_value(detail::Deadline deadline) const {
     if constexpr (detail::WrittenAsBytes<T> && sizeof(T) <= kOnTheStack) {
-      union Room {
-        T value;
-        Room() {}
-      } room;
-      const std::span bytes(reinterpret_cast<std::byte*>(&room), sizeof(T));
-      const Received received = recv_exactly(bytes, deadline);
-      if (received == Received::value) return room.value;
+      std::array<std::byte, sizeof(T)> room;
+      const Received received = recv_exactly(room, deadline);
+      if (received == Received::value) return std::bit_cast<T>(room);
       if (received == Received::nothing) return std::nullopt;
     }
     const auto bytes = recv_until(deadline);

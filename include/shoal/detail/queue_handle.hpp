@@ -168,7 +168,7 @@ class QueueHandle {
  private:
   class Call;
 
-  QueueHandle(const Segment& segment, OpenedObject opened, const QueueItem& item,
+  QueueHandle(const Segment& segment, const OpenedObject& opened, const QueueItem& item,
               const QueueOptions& options);
 
   // Relaxed: who lends room at this very moment may find the queue fuller than it was.
