@@ -603,9 +603,18 @@ TEST_CASE(
   }
 }
 
+// The allocator of AddressSanitizer takes its locks around a fork only since LLVM 18: before that, a
+// child forked beside other threads may hang in its first allocation.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kForkBesideThreadsMayHang = true;
+#else
+constexpr bool kForkBesideThreadsMayHang = false;
+#endif
+
 TEST_CASE(
     "forks from some threads while others open, lock, erase and close: nothing hangs, nothing is "
-    "lost") {
+    "lost" *
+    doctest::skip(kForkBesideThreadsMayHang)) {
   const TempName name;
   const Segment keep(name);
   const int rounds = full() ? 1000 : 60;
