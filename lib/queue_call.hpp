@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <utility>
 
 #include "core/blocks.hpp"
 #include "core/joinable.hpp"
@@ -77,30 +76,37 @@ class QueueHandle::Call {
     Borrowed(const Borrowed&) = delete;
     Borrowed& operator=(const Borrowed&) = delete;
     ~Borrowed() {
-      if (block_) call_.blocks_.give_back(*block_);
+      if (has_block_) call_.blocks_.give_back(block_);
       if (lent_) call_.unlend();
-      if (block_ || lent_) call_.wake_pushers();
+      if (has_block_ || lent_) call_.wake_pushers();
     }
     // False at the deadline. Throws Closed.
     bool claim(std::uint64_t count, Deadline deadline) {
-      block_ = call_.claim_blocks(count, deadline);
-      return block_.has_value();
+      return keeps(call_.claim_blocks(count, deadline));
     }
     // The same, also of a closed queue: there may still be items to take.
     bool claim_in_any_case(Deadline deadline) {
-      block_ = call_.claim_blocks(1, deadline, Closing::is_ignored);
-      return block_.has_value();
+      return keeps(call_.claim_blocks(1, deadline, Closing::is_ignored));
     }
-    [[nodiscard]] std::uint32_t block() const { return *block_; }
+    [[nodiscard]] std::uint32_t block() const { return block_; }
     std::uint32_t keep() {
       lent_ = false;
-      return *std::exchange(block_, std::nullopt);
+      has_block_ = false;
+      return block_;
     }
 
    private:
+    bool keeps(std::optional<std::uint32_t> block) {
+      has_block_ = block.has_value();
+      if (has_block_) block_ = *block;
+      return has_block_;
+    }
+
     Call& call_;
     bool lent_;
-    std::optional<std::uint32_t> block_;
+    bool has_block_ =
+        false;  // an optional, assigned by a call that throws, g++ 12 leaves undefined
+    std::uint32_t block_ = 0;
   };
 
   // Blocks for an item. Nothing at the deadline. Throws Closed.

@@ -28,7 +28,7 @@ void check(const StepReport& report, const Floors& floors) {
   CHECK(report.instructions >= floors.instructions);
   CHECK(report.points >= floors.points);
   CHECK(report.states >= floors.states);
-  CHECK((floors.strays || report.strays * 4 <= report.points));
+  CHECK((floors.strays || report.strays * 2 <= report.points));
   CHECK(report.hangs == 0);
   CHECK(report.wrong == 0);
 }

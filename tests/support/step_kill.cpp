@@ -58,6 +58,9 @@ class Sweep {
  private:
   Trace first_walk() {
     Trace trace = Attempt(make_, options_).record(Act::operate);
+    // On a busy machine one may be longer than most: the clock was being set as it was read, say.
+    Trace other = Attempt(make_, options_).record(Act::operate);
+    if (other.last() < trace.last()) trace = std::move(other);
     report_.instructions = trace.last();
     report_.changes = trace.changes();
     return trace;
