@@ -36,6 +36,11 @@ Truncated::Truncated(const std::string& what) : Error(std::errc::io_error, what)
 Busy::Busy(const std::string& what) : Error(std::errc::device_or_resource_busy, what) {}
 ItemTooLarge::ItemTooLarge(const std::string& what) : Error(std::errc::message_size, what) {}
 
+RemoteError::RemoteError(std::string type, const std::string& what)
+    : Error(std::errc::operation_canceled, type + ": " + what), type_(std::move(type)) {}
+WorkerDied::WorkerDied(std::int32_t pid, int signal, std::size_t task, const std::string& what)
+    : Error(std::errc::owner_dead, what), pid_(pid), signal_(signal), task_(task) {}
+
 namespace detail {
 
 std::string in_segment(std::string_view segment) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -115,6 +116,31 @@ class Busy : public Error {
 class ItemTooLarge : public Error {
  public:
   explicit ItemTooLarge(const std::string& what);
+};
+
+// Work done elsewhere, by a Pool: it threw, there; the process that did it died.
+class RemoteError : public Error {
+ public:
+  RemoteError(std::string type, const std::string& what);
+  // As it is written in a program: "std::out_of_range".
+  [[nodiscard]] const std::string& type() const noexcept { return type_; }
+
+ private:
+  std::string type_;
+};
+class WorkerDied : public Error {
+ public:
+  WorkerDied(std::int32_t pid, int signal, std::size_t task, const std::string& what);
+  [[nodiscard]] std::int32_t pid() const noexcept { return pid_; }
+  // What killed it; 0 where it has left by itself, as by exit(3).
+  [[nodiscard]] int signal() const noexcept { return signal_; }
+  // Of a map: where in the range the part began that it was doing; else 0.
+  [[nodiscard]] std::size_t task() const noexcept { return task_; }
+
+ private:
+  std::int32_t pid_;
+  int signal_;
+  std::size_t task_;
 };
 
 }  // namespace shoal

@@ -18,6 +18,7 @@ class BoundedSemaphore;
 class Connection;
 class Event;
 class Lock;
+class Process;
 template <class T>
 class Queue;
 class RLock;
@@ -36,6 +37,7 @@ std::optional<std::size_t> wait_any_until(std::span<const Waitable> objects, Dea
 //   Event                           it is set; a set() that clear() follows may be missed
 //   Queue, JoinableQueue            pop() would return or throw: an item; closed
 //   Connection                      recv() would return or throw: a message, the end of the stream
+//   Process                         it has ended; seen within 10 ms
 class Waitable {
  public:
   Waitable(const Lock& lock);                   // NOLINT: all of these are implicit
@@ -46,6 +48,7 @@ class Waitable {
   template <class T>
   Waitable(const Queue<T>& queue) : watch_(queue.watch()) {}  // NOLINT
   Waitable(const Connection& connection);                     // NOLINT
+  Waitable(const Process& process);                           // NOLINT
   explicit Waitable(std::shared_ptr<detail::Watch> watch) : watch_(std::move(watch)) {}
 
  private:

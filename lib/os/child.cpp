@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+#include "os/child.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <ctime>
+#include <iostream>
+#include <memory>
+#include <system_error>
+
+#include "os/process.hpp"
+
+namespace shoal::os {
+
+void flush_output() {
+  std::cout.flush();
+  std::clog.flush();
+  std::fflush(nullptr);
+}
+
+void leave(int status) { ::_exit(status); }
+
+namespace {
+
+[[noreturn]] void fail(const char* call) {
+  throw std::system_error(errno, std::generic_category(), call);
+}
+
+template <class Call>
+auto despite_signals(Call call) {
+  for (;;) {
+    const auto result = call();
+    if (result >= 0 || errno != EINTR) return result;
+  }
+}
+
+// --- Tethers
+
+// The descriptors that forked children close. Never destroyed: a Tether may outlive this file's statics.
+struct Tethers {
+  std::mutex mutex;
+  std::vector<int> writing;
+};
+
+Tethers& tethers();
+
+void before_fork() { tethers().mutex.lock(); }
+void after_fork_in_parent() { tethers().mutex.unlock(); }
+void after_fork_in_child() {
+  for (const int fd : tethers().writing) ::close(fd);
+  tethers().writing.clear();
+  tethers().mutex.unlock();
+}
+
+Tethers& tethers() {
+  static auto* const tethers = [] {
+    at_fork(before_fork, after_fork_in_parent, after_fork_in_child);
+    return new Tethers;
+  }();
+  return *tethers;
+}
+
+}  // namespace
+
+Tether::Tether() {
+  const std::scoped_lock held(tethers().mutex);  // no fork() before it is noted
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) fail("pipe2");
+  reading_ = ends[0];
+  writing_ = ends[1];
+  tethers().writing.push_back(writing_);
+}
+
+Tether::~Tether() {
+  ::close(reading_);
+  const std::scoped_lock held(tethers().mutex);
+  // In a child it is not there: another file may have the number now.
+  if (std::erase(tethers().writing, writing_) > 0) ::close(writing_);
+}
+
+void Tether::tie(bool passed_on) const {
+  tie_to(::getpid());
+  if (passed_on) ::fcntl(reading_, F_SETFD, 0);
+}
+
+void Tether::tie_group() const { tie_to(-::getpgrp()); }
+
+// The kernel sends the signal when the last writer has gone; and poll() tells if it went before.
+void Tether::tie_to(int owner) const {
+  ::fcntl(reading_, F_SETOWN, owner);
+  ::fcntl(reading_, F_SETSIG, SIGKILL);
+  ::fcntl(reading_, F_SETFL, O_ASYNC);
+  pollfd ended{reading_, POLLIN, 0};
+  if (::poll(&ended, 1, 0) > 0) ::raise(SIGKILL);
+}
+
+// --- Child
+
+Child::Child(const std::function<int()>& body)
+    : pid_([&body] {
+        flush_output();
+        const pid_t pid = ::fork();
+        if (pid < 0) fail("fork");
+        if (pid > 0) return pid;
+        const int status = body();
+        flush_output();
+        leave(status);
+      }()) {
+  pidfd_ = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
+}
+
+Child::~Child() {
+  if (pidfd_ >= 0) ::close(pidfd_);
+}
+
+std::optional<int> Child::exit_code() {
+  const std::scoped_lock held(mutex_);
+  if (exit_code_) return exit_code_;
+  siginfo_t info{};
+  const auto pid = static_cast<id_t>(pid_);
+  if (despite_signals([&] { return ::waitid(P_PID, pid, &info, WEXITED | WNOHANG); }) != 0)
+    exit_code_ = 255;
+  else if (info.si_pid != 0)
+    exit_code_ = info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
+  return exit_code_;
+}
+
+bool Child::ends_by(detail::Deadline deadline) {
+  constexpr std::int64_t kMoment =
+      1'000'000;  // without a descriptor to wait on: look, now and then
+  constexpr std::int64_t kHour = 3'600'000'000'000;
+  while (!exit_code()) {
+    const std::int64_t now = detail::steady_now();
+    if (deadline <= now) return false;
+    const std::int64_t wait = std::min(deadline - now, pidfd_ >= 0 ? kHour : kMoment);
+    const timespec time{static_cast<time_t>(wait / 1'000'000'000),
+                        static_cast<long>(wait % 1'000'000'000)};
+    pollfd ended{pidfd_, POLLIN, 0};  // without a descriptor: a sleep
+    ::ppoll(&ended, 1, &time, nullptr);
+  }
+  return true;
+}
+
+void Child::send(int signal) {
+  const std::scoped_lock held(mutex_);
+  if (!exit_code_) ::kill(pid_, signal);  // until it has been waited for the pid is its
+}
+
+void Child::send_group(int signal) {
+  const std::scoped_lock held(mutex_);
+  if (!exit_code_ && ::kill(-pid_, signal) != 0) ::kill(pid_, signal);
+}
+
+// --- Programs
+
+int become_program(const std::vector<std::string>& argv) {
+  std::vector<char*> pointers;
+  pointers.reserve(argv.size() + 1);
+  for (const std::string& argument : argv) pointers.push_back(const_cast<char*>(argument.c_str()));
+  pointers.push_back(nullptr);
+  ::execvp(pointers[0], pointers.data());
+  return errno;
+}
+
+std::unique_ptr<Child> start_program(const std::vector<std::string>& argv,
+                                     const std::function<void()>& before) {
+  int ends[2];  // the program's end of it closes as it starts
+  if (::pipe2(ends, O_CLOEXEC) != 0) fail("pipe2");
+  std::unique_ptr<Child> child;
+  try {
+    child = std::make_unique<Child>([&] {
+      before();
+      const int error = become_program(argv);
+      static_cast<void>(::write(ends[1], &error, sizeof error));
+      return 127;
+    });
+  } catch (...) {
+    ::close(ends[0]);
+    ::close(ends[1]);
+    throw;
+  }
+  ::close(ends[1]);
+  int error = 0;
+  const ssize_t size = despite_signals([&] { return ::read(ends[0], &error, sizeof error); });
+  ::close(ends[0]);
+  if (size != sizeof error) return child;
+  static_cast<void>(child->ends_by(detail::kForever));
+  throw std::system_error(error, std::generic_category());
+}
+
+void set_process_name(const std::string& name) { ::prctl(PR_SET_NAME, name.c_str()); }
+
+}  // namespace shoal::os
