@@ -14,6 +14,7 @@
 #include "shoal/on_owner_death.hpp"
 #include "shoal/open.hpp"
 #include "shoal/pipe.hpp"
+#include "shoal/pool.hpp"
 #include "shoal/process.hpp"
 #include "shoal/queue.hpp"
 #include "shoal/rlock.hpp"

@@ -16,6 +16,7 @@
 #include <iostream>
 #include <memory>
 #include <system_error>
+#include <tuple>
 
 #include "os/process.hpp"
 
@@ -43,53 +44,69 @@ auto despite_signals(Call call) {
   }
 }
 
-// --- Tethers
+// --- Descriptors that are not for children
 
-// The descriptors that forked children close. Never destroyed: a Tether may outlive this file's statics.
-struct Tethers {
+// Never destroyed: descriptors may be closed after this file's statics.
+struct Unshared {
   std::mutex mutex;
-  std::vector<int> writing;
+  std::vector<int> descriptors;
 };
+thread_local int passed_on = -1;
 
-Tethers& tethers();
+Unshared& unshared();
 
-void before_fork() { tethers().mutex.lock(); }
-void after_fork_in_parent() { tethers().mutex.unlock(); }
+void before_fork() { unshared().mutex.lock(); }
+void after_fork_in_parent() { unshared().mutex.unlock(); }
 void after_fork_in_child() {
-  for (const int fd : tethers().writing) ::close(fd);
-  tethers().writing.clear();
-  tethers().mutex.unlock();
+  for (const int descriptor : unshared().descriptors)
+    if (descriptor != passed_on) ::close(descriptor);
+  unshared().descriptors.clear();
+  unshared().mutex.unlock();
 }
 
-Tethers& tethers() {
-  static auto* const tethers = [] {
+Unshared& unshared() {
+  static auto* const unshared = [] {
     at_fork(before_fork, after_fork_in_parent, after_fork_in_child);
-    return new Tethers;
+    return new Unshared;
   }();
-  return *tethers;
+  return *unshared;
 }
 
 }  // namespace
 
-Tether::Tether() {
-  const std::scoped_lock held(tethers().mutex);  // no fork() before it is noted
+std::pair<int, int> unshared_pipe() {
+  const std::scoped_lock held(unshared().mutex);  // no fork before it is noted
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) fail("pipe2");
-  reading_ = ends[0];
-  writing_ = ends[1];
-  tethers().writing.push_back(writing_);
+  unshared().descriptors.push_back(ends[1]);
+  return {ends[0], ends[1]};
 }
+
+void close_on_fork(int descriptor) {
+  const std::scoped_lock held(unshared().mutex);
+  unshared().descriptors.push_back(descriptor);
+}
+
+void close_unshared(int descriptor) {
+  const std::scoped_lock held(unshared().mutex);
+  if (std::erase(unshared().descriptors, descriptor) > 0) ::close(descriptor);
+}
+
+PassOn::PassOn(int descriptor) { passed_on = descriptor; }
+PassOn::~PassOn() { passed_on = -1; }
+
+// --- Tether
+
+Tether::Tether() { std::tie(reading_, writing_) = unshared_pipe(); }
 
 Tether::~Tether() {
   ::close(reading_);
-  const std::scoped_lock held(tethers().mutex);
-  // In a child it is not there: another file may have the number now.
-  if (std::erase(tethers().writing, writing_) > 0) ::close(writing_);
+  close_unshared(writing_);
 }
 
-void Tether::tie(bool passed_on) const {
+void Tether::tie(bool passed_on_to_program) const {
   tie_to(::getpid());
-  if (passed_on) ::fcntl(reading_, F_SETFD, 0);
+  if (passed_on_to_program) ::fcntl(reading_, F_SETFD, 0);
 }
 
 void Tether::tie_group() const { tie_to(-::getpgrp()); }
@@ -155,9 +172,19 @@ void Child::send(int signal) {
   if (!exit_code_) ::kill(pid_, signal);  // until it has been waited for the pid is its
 }
 
-void Child::send_group(int signal) {
+void Child::kill_group() {
   const std::scoped_lock held(mutex_);
-  if (!exit_code_ && ::kill(-pid_, signal) != 0) ::kill(pid_, signal);
+  if (exit_code_) return;
+  ::kill(-pid_, SIGKILL);  // it may not lead one yet: then it is alone
+  ::kill(pid_, SIGKILL);
+}
+
+bool Child::has_ended() {
+  const std::scoped_lock held(mutex_);
+  if (exit_code_) return true;
+  siginfo_t info{};
+  const auto pid = static_cast<id_t>(pid_);
+  return ::waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0;
 }
 
 // --- Programs

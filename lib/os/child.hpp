@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "shoal/detail/deadline.hpp"
@@ -19,6 +20,22 @@ void flush_output();
 
 // Leaves at once: no destructors, no handlers.
 [[noreturn]] void leave(int status);
+
+// The reading and the writing end of a pipe. The writing end is this process's alone: forked children
+// close it before they do anything else, programs do not get it. Throws std::system_error.
+std::pair<int, int> unshared_pipe();
+// A descriptor is this process's alone from here on.
+void close_on_fork(int descriptor);
+// Of one that is this process's alone: closes it, unless a fork has.
+void close_unshared(int descriptor);
+// Those forked by this thread, while this is there, keep the descriptor.
+class PassOn {
+ public:
+  explicit PassOn(int descriptor);
+  PassOn(const PassOn&) = delete;
+  PassOn& operator=(const PassOn&) = delete;
+  ~PassOn();
+};
 
 // A pipe of which only this process has the writing end: no forked child, no program started. So who
 // has the reading end can tell that this process has ended, however it did.
@@ -58,7 +75,10 @@ class Child {
   [[nodiscard]] bool ends_by(detail::Deadline deadline);
   // Nothing happens where it has ended.
   void send(int signal);
-  void send_group(int signal);
+  // Its process group, as it is until it has been waited for.
+  void kill_group();
+  // Without waiting for it: its pid stays its own.
+  [[nodiscard]] bool has_ended();
 
  private:
   const std::int32_t pid_;

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+#include "crew.hpp"
+
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "os/exception.hpp"
+#include "os/process.hpp"
+
+namespace shoal::detail {
+namespace {
+
+using core::TaskId;
+
+constexpr std::int32_t kKilled = os::kKill;
+constexpr int kBadStatus = 1;
+
+// --- A worker: does tasks, until it is to leave.
+
+class Worker {
+ public:
+  Worker(PoolMemory& memory, const CrewOptions& options, std::uint32_t number, std::uint64_t crew)
+      : memory_(memory),
+        options_(options),
+        words_(memory.worker(number)),
+        number_(number),
+        crew_(crew) {}
+
+  int run() {
+    words_.pid.store(os::process_id(), std::memory_order_relaxed);
+    if (!begin()) return kBadStatus;
+    words_.has_begun.store(1, std::memory_order_release);
+    for (std::size_t done = 0;
+         options_.max_tasks_per_child == 0 || done < options_.max_tasks_per_child; ++done) {
+      const auto id = memory_.list().claim(family_, words_.note, number_, crew_);
+      if (!id) break;
+      perform(*id);
+    }
+    return 0;
+  }
+
+ private:
+  bool begin() {
+    try {
+      if (options_.initializer) options_.initializer();
+      return true;
+    } catch (...) {
+      const os::Caught caught = os::caught();
+      words_.complaint.make(caught.type, caught.what);
+      return false;
+    }
+  }
+
+  void perform(TaskId id) {
+    TaskSlot& slot = memory_.list().slot(id);
+    results_.clear();
+    try {
+      Reader arguments(memory_.get(slot, slot.arguments));
+      slot.run(arguments, results_);
+    } catch (...) {  // not what was called threw, but reading for it
+      results_.clear();
+      write_exception(results_);
+    }
+    os::flush_output();
+    deliver(id, slot);
+  }
+
+  void deliver(TaskId id, TaskSlot& slot) {
+    try {
+      memory_.put(slot, slot.result, results_);
+    } catch (...) {
+      results_.clear();
+      write_exception(results_);
+      memory_.put(slot, slot.result, results_);
+    }
+    memory_.list().finish(family_, words_.note, id);
+  }
+
+  PoolMemory& memory_;
+  const CrewOptions& options_;
+  WorkerWords& words_;
+  const std::uint32_t number_;
+  const std::uint64_t crew_;
+  Family family_;
+  std::vector<std::byte> results_;
+};
+
+// --- The foreman
+
+class Foreman {
+ public:
+  Foreman(PoolMemory& memory, const CrewOptions& options, std::uint32_t first, std::uint64_t crew,
+          const os::RollCall& roll_call)
+      : memory_(memory), options_(options), first_(first), crew_(crew), roll_call_(roll_call) {}
+
+  int run() {
+    for (std::uint32_t number = first_; number < first_ + options_.size; ++number) start(number);
+    while (!places_.empty() || !unfilled_.empty()) {
+      const auto ended = os::wait_for_child(unfilled_.empty() ? kLong : kShort);
+      if (ended) replace(*ended);
+      fill();
+    }
+    return 0;
+  }
+
+ private:
+  static constexpr std::int64_t kLong = 60'000'000'000;
+  static constexpr std::int64_t kShort = 20'000'000;
+  static constexpr int kFutile = 20;
+
+  void start(std::uint32_t number) {
+    WorkerWords& words = memory_.worker(number);
+    words.has_begun.store(0, std::memory_order_relaxed);
+    const std::int32_t pid = os::fork_worker([&] {
+      roll_call_.keep_to_itself();
+      return Worker(memory_, options_, number, crew_).run();
+    });
+    if (pid < 0)
+      unfilled_.push_back(number);  // for want of processes, or memory: there may be some later
+    else
+      places_.emplace(pid, number);
+  }
+
+  void replace(const os::Ended& ended) {
+    const auto place = places_.find(ended.pid);
+    if (place == places_.end()) return;
+    const std::uint32_t number = place->second;
+    places_.erase(place);
+    hear(number, ended);
+    bury_worker(memory_, number, {ended.pid, ended.signal, ended.status});
+    if (is_wanted()) unfilled_.push_back(number);
+  }
+
+  // One that could not begin says why. Some that end before they begin, and do not say why, might go
+  // on doing so for ever.
+  void hear(std::uint32_t number, const os::Ended& ended) {
+    const WorkerWords& words = memory_.worker(number);
+    if (words.complaint.is_made.load(std::memory_order_acquire) != 0) {
+      memory_.complaint().make(words.complaint.type.data(), words.complaint.what.data());
+    } else if (words.has_begun.load(std::memory_order_acquire) != 0) {
+      futile_ = 0;
+    } else if (ended.signal != kKilled && ++futile_ == kFutile) {
+      memory_.complaint().make(
+          "shoal::WorkerDied",
+          "workers end before they can begin: " +
+              (ended.signal != 0 ? "killed by signal " + std::to_string(ended.signal)
+                                 : "exit status " + std::to_string(ended.status)));
+    }
+  }
+
+  void fill() {
+    const std::vector<std::uint32_t> unfilled = std::exchange(unfilled_, {});
+    for (const std::uint32_t number : unfilled)
+      if (is_wanted()) start(number);
+  }
+
+  bool is_wanted() {
+    const auto& words = memory_.list().words();
+    if (words.crew.load(std::memory_order_acquire) != crew_) return false;
+    if (memory_.complaint().is_made.load(std::memory_order_acquire) != 0) return false;
+    return words.closing.load(std::memory_order_acquire) == 0 ||
+           words.next.load(std::memory_order_acquire) <
+               words.submitted.load(std::memory_order_acquire);
+  }
+
+  PoolMemory& memory_;
+  const CrewOptions& options_;
+  const std::uint32_t first_;
+  const std::uint64_t crew_;
+  const os::RollCall& roll_call_;
+  std::unordered_map<std::int32_t, std::uint32_t> places_;  // by pid
+  std::vector<std::uint32_t> unfilled_;
+  int futile_ = 0;
+};
+
+int be_foreman(PoolMemory& memory, const CrewOptions& options, std::uint32_t first,
+               std::uint64_t crew, const os::Tether& tether, const os::RollCall& roll_call) {
+  try {
+    os::become_foreman();
+    tether.tie_group();
+    return Foreman(memory, options, first, crew, roll_call).run();
+  } catch (...) {
+    return kBadStatus;  // it is looked after as if it had been killed
+  }
+}
+
+}  // namespace
+
+void bury_worker(PoolMemory& memory, std::uint32_t number, WorkerEnd end) {
+  Family family;
+  memory.list().bury(family, memory.worker(number).note, number, [&](TaskSlot& slot) {
+    const auto bytes = std::as_bytes(std::span(&end, 1));
+    std::copy(bytes.begin(), bytes.end(), slot.room.begin());
+  });
+}
+
+Crew::Crew(PoolMemory& memory, const CrewOptions& options, std::uint32_t first,
+           std::uint64_t number)
+    : first_(first), size_(options.size), foreman_([&] {
+        const os::PassOn passed_on = roll_call_.pass_on();
+        return os::Child(
+            [&] { return be_foreman(memory, options, first, number, tether_, roll_call_); });
+      }()) {
+  roll_call_.begin();
+}
+
+bool Crew::has_ended() { return foreman_.has_ended(); }
+
+bool Crew::ends_by(Deadline deadline) { return foreman_.ends_by(deadline); }
+
+void Crew::end() {
+  foreman_.kill_group();
+  static_cast<void>(foreman_.ends_by(kForever));
+  static_cast<void>(roll_call_.all_gone_by(kForever));
+}
+
+}  // namespace shoal::detail
