@@ -248,7 +248,7 @@ struct PoolCore::State {
   }
 
   void end_crews() {
-    for (const auto& crew : crews) dismiss(*crew);
+    for (const auto& crew : crews) crew->end();
     crews.clear();
     take_back();
     fail_all(std::make_exception_ptr(Closed("pool: it was terminated before that was done")));
@@ -319,6 +319,7 @@ void PoolCore::submit(const std::shared_ptr<Job>& job, RunTask run,
   }
   const TaskId id = state_->oldest + state_->tasks.size();
   TaskSlot& slot = memory.list().slot(id);
+  slot.crew = state_->last_crew;
   slot.run = run;
   slot.result = {};
   memory.put(slot, slot.arguments, arguments);

@@ -23,10 +23,11 @@ struct TaskBytes {
 
 struct TaskSlot {
   std::atomic<core::TaskState> state;
+  std::uint64_t crew;
   RunTask run;
   TaskBytes arguments;
   TaskBytes result;
-  std::array<std::byte, 80> room;
+  std::array<std::byte, 72> room;
 };
 static_assert(sizeof(TaskSlot) == 128);
 

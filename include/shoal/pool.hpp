@@ -27,12 +27,12 @@
 namespace shoal {
 
 struct PoolOptions {
-  unsigned processes = 0;               // 1 to 1000; 0: cpu_count()
-  std::size_t max_tasks_per_child = 0;  // a worker that has done so many is replaced; 0: never
-  std::function<void()> initializer;    // called by each worker before its first task
+  unsigned processes = 0;                  // 1 to 1000; 0: cpu_count()
+  std::size_t max_tasks_per_child = 0;     // a worker that has done so many is replaced; 0: never
+  std::function<void()> initializer = {};  // called by each worker before its first task
   // Called by the process that made the pool, in the thread that waits for a map or starmap, as its
   // items get done.
-  std::function<void(std::size_t done, std::size_t total)> on_progress;
+  std::function<void(std::size_t done, std::size_t total)> on_progress = {};
 };
 
 // What will come of a call: a value, nothing, or an exception. May be copied; may outlive its Pool.

@@ -70,7 +70,8 @@ struct TaskListWords {
   Atomic<std::uint64_t> wanted{};               // of which task it is to be told then
 };
 
-// Slot has the word `state`.
+// Slot has the word `state`, and `crew`, which is written before it is handed in: that of the workers
+// who have the memory that the task needs. Those of later crews have it too.
 template <class World, class Slot>
 class TaskList {
  public:
@@ -135,10 +136,14 @@ class TaskList {
     core::wait(world, words_.idle, detail::kForever, [&](Glance) {
       if (words_.crew.load(std::memory_order_acquire) != crew) return Look::done;
       const bool closing = words_.closing.load(std::memory_order_acquire) != 0;
-      claimed = try_claim(note, worker);
+      claimed = try_claim(note, worker, crew);
       return claimed || closing ? Look::done : Look::wait;
     });
-    if (claimed) core::pass_on(world, words_.idle, has_more() ? 1 : 0);
+    // A wake may have been spent on this worker while others sleep.
+    if (claimed)
+      core::pass_on(world, words_.idle, has_more() ? 1 : 0);
+    else
+      rouse(world);
     return claimed;
   }
   // It is done, and the result where the master will look for it.
@@ -161,22 +166,28 @@ class TaskList {
       lose(held);
       held.state.store(task_state(TaskPhase::lost, id), std::memory_order_release);
     }
-    tell(world, id);
+    if constexpr (World::kMutant != Mutant::burial_says_nothing) tell(world, id);
     note.store(kNoTask, std::memory_order_release);
   }
 
  private:
-  std::optional<TaskId> try_claim(Atomic<std::uint64_t>& note, std::uint32_t worker) const {
+  std::optional<TaskId> try_claim(Atomic<std::uint64_t>& note, std::uint32_t worker,
+                                  std::uint64_t crew) const {
     for (;;) {
       TaskId id = words_.next.load(std::memory_order_acquire);
       if (id >= words_.submitted.load(std::memory_order_acquire)) return std::nullopt;
       TaskState state = task_state(TaskPhase::ready, id);
       bool is_mine = false;
-      if (slot(id).state.load(std::memory_order_relaxed) == state) {
-        note.store(note_of(id), std::memory_order_release);  // T1
-        is_mine = slot(id).state.compare_exchange_strong(    // T2
+      if (slot(id).state.load(std::memory_order_acquire) == state) {
+        // Looked at before the claim: the crew may have changed since the worker asked.
+        if (slot(id).crew > crew) return std::nullopt;
+        constexpr bool too_late = World::kMutant == Mutant::note_after_claim;
+        if (!too_late) note.store(note_of(id), std::memory_order_release);  // T1
+        is_mine = slot(id).state.compare_exchange_strong(                   // T2
             state, task_state(TaskPhase::claimed, id, worker), std::memory_order_acq_rel);
       }
+      if (World::kMutant == Mutant::note_after_claim && is_mine)
+        note.store(note_of(id), std::memory_order_release);
       TaskId expected = id;
       words_.next.compare_exchange_strong(expected, id + 1, std::memory_order_acq_rel);
       if (is_mine) return id;

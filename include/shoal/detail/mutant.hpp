@@ -26,6 +26,8 @@ enum class Mutant {
   skip_is_an_item,          // the place of a dead pusher is popped as if it held something
   closed_ignored,           // who waits for an item of a closed queue goes on waiting
   serial_not_bumped,        // the parts of an item that has gone count as those of the next one
+  note_after_claim,         // a worker claims a task before it notes which
+  burial_says_nothing,      // what a dead worker had finished, and not told, is never told
   pending_after_claim,      // an item is popped before it is written down for whose account
 };
 

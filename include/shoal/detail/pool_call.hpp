@@ -71,7 +71,7 @@ struct CallWithArguments {
 template <class F>
 class Carried {
  public:
-  Carried(PoolCore& core, F function) : function_(std::make_shared<F>(std::move(function))) {
+  Carried(PoolCore& core, F f) : function_(std::make_shared<F>(std::move(f))) {
     is_there_ = !goes_as_bytes();
     if (is_there_) core.renew_workers();
   }
