@@ -23,10 +23,21 @@ struct SegmentAccess {
 
 namespace {
 
+// Between the opening of a file and the taking of a place in it, nobody can tell that somebody is
+// about to come, and its name may be taken away as that of a segment which nobody has. Then what was
+// joined is not the segment of that name, and the next one to come would be alone in another.
+bool has_name(const detail::Mapping& mapping) {
+  os::FileStatus status;
+  return mapping.file().status(status) || status.linked;
+}
+
 std::shared_ptr<detail::Mapping> open_named(std::string_view name, const SegmentOptions& options) {
   detail::check_name(name, "a segment");
-  std::string owned(name);
-  return detail::map_segment(owned, detail::open_segment_file(owned, options));
+  const std::string owned(name);
+  for (;;) {
+    auto mapping = detail::map_segment(owned, detail::open_segment_file(owned, options));
+    if (has_name(*mapping)) return mapping;
+  }
 }
 
 }  // namespace

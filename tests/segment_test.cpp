@@ -29,6 +29,8 @@
 #include <utility>
 #include <vector>
 
+#include "format.hpp"
+#include "os/file.hpp"
 #include "support/child.hpp"
 #include "support/gate.hpp"
 #include "support/shared.hpp"
@@ -285,6 +287,28 @@ TEST_CASE("remove takes the name at once; handles keep working; a new one is ano
   CHECK_NOTHROW(Lock(old, "made.later").lock());
   CHECK(names_of(fresh) == std::set<std::string>{"n"});
   CHECK(old.name() == fresh.name());
+}
+
+TEST_CASE("who comes while a segment's name is taken away is in the next of that name, not alone") {
+  const TempName name;
+  { const Value<int> old(Segment(name), "n", 1); }
+  const Gate sealed;
+  Child late([&] {
+    sealed.wait();
+    const Value<int> n(Segment(name), "n", 5);
+    return n.load() == 5;
+  });
+  // Every place is taken, and the directory: who comes has opened the file, and waits.
+  shoal::os::File file;
+  REQUIRE_FALSE(shoal::os::File::open(name.str(), file));
+  REQUIRE_FALSE(file.try_lock(shoal::format::kDirectoryByte));
+  REQUIRE_FALSE(file.try_lock(shoal::format::life_byte(0), SegmentOptions{}.max_processes));
+  sealed.open();
+  late.wait_until_asleep();
+  CHECK(Segment::remove(name));
+  file.close();
+  CHECK(late.succeeds());
+  CHECK(Value<int>(Segment(name, Open::existing), "n", Open::existing).load() == 5);
 }
 
 TEST_CASE("a removed segment goes on working for forked children") {

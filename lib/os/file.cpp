@@ -32,17 +32,18 @@ std::error_code open_at(const std::string& path, int flags, unsigned mode, int& 
   return repeat([&] { return fd = ::open(path.c_str(), flags | O_CLOEXEC | O_NOCTTY, mode); });
 }
 
-struct flock range(short type, std::uint64_t byte) {
+struct flock range(short type, std::uint64_t byte, std::uint64_t count = 1) {
   struct flock lock {};
   lock.l_type = type;
   lock.l_whence = SEEK_SET;
   lock.l_start = static_cast<off_t>(byte);
-  lock.l_len = 1;
+  lock.l_len = static_cast<off_t>(count);
   return lock;
 }
 
-std::error_code set_lock(int fd, int command, short type, std::uint64_t byte) {
-  struct flock lock = range(type, byte);
+std::error_code set_lock(int fd, int command, short type, std::uint64_t byte,
+                         std::uint64_t count = 1) {
+  struct flock lock = range(type, byte, count);
   return repeat([&] { return ::fcntl(fd, command, &lock); });
 }
 
@@ -60,6 +61,13 @@ std::error_code File::open(std::string_view name, File& file) {
   int fd = -1;
   // O_NONBLOCK: a FIFO of that name must not make the caller wait.
   const std::error_code error = open_at(path_of(name), O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0, fd);
+  file = File(fd);
+  return error;
+}
+
+std::error_code File::open_to_read(std::string_view name, File& file) {
+  int fd = -1;
+  const std::error_code error = open_at(path_of(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, fd);
   file = File(fd);
   return error;
 }
@@ -93,8 +101,13 @@ std::error_code File::publish(std::string_view name) const {
 std::error_code File::status(FileStatus& status) const {
   struct stat found {};
   if (::fstat(fd_, &found) != 0) return last_error();
-  status = {found.st_dev, found.st_ino,           static_cast<std::uint64_t>(found.st_size),
-            found.st_uid, S_ISREG(found.st_mode), found.st_nlink > 0};
+  status = {found.st_dev,
+            found.st_ino,
+            static_cast<std::uint64_t>(found.st_size),
+            found.st_uid,
+            S_ISREG(found.st_mode),
+            found.st_nlink > 0,
+            static_cast<std::uint64_t>(found.st_blocks) * 512};
   return {};
 }
 
@@ -124,6 +137,21 @@ std::error_code File::read(void* to, std::size_t size) const {
                                                : make_error_code(std::errc::io_error);
 }
 
+std::error_code File::read_at(std::uint64_t offset, void* to, std::size_t size,
+                              std::size_t& got) const {
+  for (got = 0; got < size;) {
+    ssize_t more = 0;
+    if (const std::error_code error = repeat([&] {
+          return more = ::pread(fd_, static_cast<char*>(to) + got, size - got,
+                                static_cast<off_t>(offset + got));
+        }))
+      return error;
+    if (more == 0) break;
+    got += static_cast<std::size_t>(more);
+  }
+  return {};
+}
+
 std::error_code File::write(const void* from, std::size_t size) const {
   ssize_t put = 0;
   if (const std::error_code error = repeat([&] { return put = ::pwrite(fd_, from, size, 0); }))
@@ -137,6 +165,9 @@ std::error_code File::lock(std::uint64_t byte) const {
 }
 std::error_code File::try_lock(std::uint64_t byte) const {
   return set_lock(fd_, F_OFD_SETLK, F_WRLCK, byte);
+}
+std::error_code File::try_lock(std::uint64_t first, std::uint64_t count) const {
+  return set_lock(fd_, F_OFD_SETLK, F_WRLCK, first, count);
 }
 void File::unlock(std::uint64_t byte) const { set_lock(fd_, F_OFD_SETLK, F_UNLCK, byte); }
 

@@ -18,7 +18,8 @@ struct FileStatus {
   std::uint64_t size = 0;
   std::uint32_t user = 0;
   bool regular = false;
-  bool linked = false;  // it has a name
+  bool linked = false;       // it has a name
+  std::uint64_t memory = 0;  // bytes that it takes of the machine's
 };
 
 // An open file in /dev/shm, closed with its File. What may fail returns why: an error
@@ -42,6 +43,8 @@ class File {
 
   // Opens the file of that name. Follows no link, and waits for nobody.
   [[nodiscard]] static std::error_code open(std::string_view name, File& file);
+  // The same, to look only: for status(), read_at() and is_locked().
+  [[nodiscard]] static std::error_code open_to_read(std::string_view name, File& file);
   // Makes a file without a name; it vanishes with its last user, unless it is published.
   [[nodiscard]] static std::error_code create(unsigned mode, File& file);
   // Makes a file that can never have a name.
@@ -60,10 +63,15 @@ class File {
   std::error_code discard(std::uint64_t offset, std::uint64_t length) const;
   // From the file's start; io_error where it is shorter.
   [[nodiscard]] std::error_code read(void* to, std::size_t size) const;
+  // What there is of a range; `got` says how much.
+  [[nodiscard]] std::error_code read_at(std::uint64_t offset, void* to, std::size_t size,
+                                        std::size_t& got) const;
   [[nodiscard]] std::error_code write(const void* from, std::size_t size) const;
 
   [[nodiscard]] std::error_code lock(std::uint64_t byte) const;  // waits
   [[nodiscard]] std::error_code try_lock(std::uint64_t byte) const;
+  // All of so many bytes, or none.
+  [[nodiscard]] std::error_code try_lock(std::uint64_t first, std::uint64_t count) const;
   void unlock(std::uint64_t byte) const;
   [[nodiscard]] bool is_locked(std::uint64_t byte) const;
 
