@@ -22,3 +22,14 @@ set(pc_includedir "\${prefix}")
 cmake_path(APPEND pc_includedir ${CMAKE_INSTALL_INCLUDEDIR})
 configure_file(cmake/shoal.pc.in shoal.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/shoal.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# The program. With a shared library, it finds the one that it was installed with.
+if(SHOAL_TOOLS)
+  cmake_path(RELATIVE_PATH CMAKE_INSTALL_FULL_LIBDIR BASE_DIRECTORY ${CMAKE_INSTALL_FULL_BINDIR}
+    OUTPUT_VARIABLE libdir)
+  set_target_properties(shoal_program PROPERTIES INSTALL_RPATH "$ORIGIN/${libdir}")
+  install(TARGETS shoal_program)
+  install(FILES tools/shoal.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  install(FILES tools/shoal.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+    RENAME shoal)
+endif()

@@ -119,35 +119,6 @@ void check_status(const std::string& name, const os::FileStatus& status,
                            "); to share it, give SegmentOptions::mode group or other bits");
 }
 
-void check_header(const std::string& name, const Header& header, std::uint64_t size) {
-  if (std::memcmp(header.magic, format::kMagic, sizeof header.magic) != 0)
-    throw_corrupted(name, "it does not begin as one");
-  if (header.version != format::kVersion && header.byte_order == format::kByteOrder)
-    throw VersionMismatch(in_segment(name) + ": has format " + std::to_string(header.version) +
-                          ", this library reads format " + std::to_string(format::kVersion) +
-                          "; run its users with one version of the library, or remove it");
-  if (header.byte_order != format::kByteOrder || header.pointer_size != sizeof(void*))
-    throw VersionMismatch(in_segment(name) + ": was made on another kind of machine (pointers of " +
-                          std::to_string(header.pointer_size) + " bytes, here " +
-                          std::to_string(sizeof(void*)) + "); remove it");
-  if (header.checksum != checksum(header))
-    throw_corrupted(name, "its header has been written over");
-  const auto in_range = [](std::uint64_t value, std::uint64_t most) {
-    return value >= 1 && value <= most;
-  };
-  Header expected = header;
-  lay_out(expected);
-  if (!in_range(header.max_objects, format::kMaxRecords) ||
-      !in_range(header.max_processes, format::kMaxRecords) ||
-      !in_range(header.max_threads, format::kMaxRecords) ||
-      !in_range(header.capacity, kLargestCapacity) ||
-      std::memcmp(&header, &expected, sizeof header) != 0)
-    throw_corrupted(name, "its tables cannot be where it says");
-  if (size != header.heap_at + header.capacity)
-    throw_corrupted(name, "its file has " + std::to_string(size) + " bytes, not " +
-                              std::to_string(header.heap_at + header.capacity));
-}
-
 // Opens what is there. False where there is none (any more).
 bool open_existing(const std::string& name, const SegmentOptions& options, SegmentFile& segment) {
   const std::error_code error = os::File::open(name, segment.file);
@@ -187,6 +158,35 @@ bool create(const std::string& name, const SegmentOptions& options, SegmentFile&
 }
 
 }  // namespace
+
+void check_header(const std::string& name, const Header& header, std::uint64_t size) {
+  if (std::memcmp(header.magic, format::kMagic, sizeof header.magic) != 0)
+    throw_corrupted(name, "it does not begin as one");
+  if (header.version != format::kVersion && header.byte_order == format::kByteOrder)
+    throw VersionMismatch(in_segment(name) + ": has format " + std::to_string(header.version) +
+                          ", this library reads format " + std::to_string(format::kVersion) +
+                          "; run its users with one version of the library, or remove it");
+  if (header.byte_order != format::kByteOrder || header.pointer_size != sizeof(void*))
+    throw VersionMismatch(in_segment(name) + ": was made on another kind of machine (pointers of " +
+                          std::to_string(header.pointer_size) + " bytes, here " +
+                          std::to_string(sizeof(void*)) + "); remove it");
+  if (header.checksum != checksum(header))
+    throw_corrupted(name, "its header has been written over");
+  const auto in_range = [](std::uint64_t value, std::uint64_t most) {
+    return value >= 1 && value <= most;
+  };
+  Header expected = header;
+  lay_out(expected);
+  if (!in_range(header.max_objects, format::kMaxRecords) ||
+      !in_range(header.max_processes, format::kMaxRecords) ||
+      !in_range(header.max_threads, format::kMaxRecords) ||
+      !in_range(header.capacity, kLargestCapacity) ||
+      std::memcmp(&header, &expected, sizeof header) != 0)
+    throw_corrupted(name, "its tables cannot be where it says");
+  if (size != header.heap_at + header.capacity)
+    throw_corrupted(name, "its file has " + std::to_string(size) + " bytes, not " +
+                              std::to_string(header.heap_at + header.capacity));
+}
 
 void map_segment_file(const std::string& name, SegmentFile& segment) {
   if (!segment.region) map(name, segment);

@@ -26,6 +26,9 @@ struct SegmentFile {
 SegmentFile open_segment_file(const std::string& name, const SegmentOptions& options);
 SegmentFile create_anonymous_segment_file(const SegmentOptions& options);
 
+// Throws Corrupted or VersionMismatch where a file of that size cannot begin with this header.
+void check_header(const std::string& name, const format::Header& header, std::uint64_t size);
+
 // Maps it, unless it is. Throws NoSpace.
 void map_segment_file(const std::string& name, SegmentFile& segment);
 
