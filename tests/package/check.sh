@@ -54,3 +54,8 @@ for way in cmake pkg-config; do
   echo "$way: $counted"
   [ "$counted" = 200000 ]
 done
+
+# The program finds the library that it was installed with.
+if [ -x "$prefix/bin/shoal" ]; then
+  env -u LD_LIBRARY_PATH "$prefix/bin/shoal" ls "$segment"
+fi
