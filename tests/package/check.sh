@@ -50,12 +50,11 @@ for way in cmake pkg-config; do
   other=$!
   "$work/$way/count" "$segment"
   wait "$other"
+  # The program finds the library that it was installed with.
+  if [ -x "$prefix/bin/shoal" ]; then
+    env -u LD_LIBRARY_PATH "$prefix/bin/shoal" ls "$segment"
+  fi
   counted=$("$work/$way/show" "$segment")
   echo "$way: $counted"
   [ "$counted" = 200000 ]
 done
-
-# The program finds the library that it was installed with.
-if [ -x "$prefix/bin/shoal" ]; then
-  env -u LD_LIBRARY_PATH "$prefix/bin/shoal" ls "$segment"
-fi
