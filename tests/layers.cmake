@@ -7,6 +7,7 @@
 #   lib/core        the standard library, core/, shoal/detail/
 #   lib/os          the standard library, the system, Boost, os/, shoal/detail/
 #   lib/*           the standard library, each other, core/, os/, shoal/
+#   tools           the standard library, the system, CLI11, JSON, each other, lib, shoal/
 #   demos           the standard library, CLI11, shoal/
 #   benchmarks      anything but the inside of the library
 cmake_minimum_required(VERSION 3.24)
@@ -77,6 +78,12 @@ check(FILES ${handles}
   ALLOW ${std} "\"[a-z_]+\\.hpp\"" "\"core/.+\"" "\"os/.+\"" "\"shoal/.+\""
   DENY "<cerrno>"
   NEVER "if|ifdef|ifndef" EXCEPT "SHOAL_MUTANT_")
+
+file(GLOB_RECURSE tools ${ROOT}/tools/*.hpp ${ROOT}/tools/*.cpp)
+check(FILES ${tools}
+  ALLOW ${std} "<[a-z_0-9/]+\\.h>" "<CLI/.+>" "<nlohmann/.+>" "\"[a-z_]+\\.hpp\"" "\"core/.+\""
+    "\"os/.+\"" "\"shoal/.+\""
+  NEVER "if|ifdef|ifndef")
 
 file(GLOB_RECURSE demos ${ROOT}/demos/*.hpp ${ROOT}/demos/*.cpp)
 check(FILES ${demos} ALLOW ${std} "<CLI/.+>" "[<\"]shoal/[a-z_]+\\.hpp[>\"]")
