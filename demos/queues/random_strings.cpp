@@ -27,6 +27,7 @@ int main() {
   for (unsigned seed = 0; seed < 16; ++seed) processes.emplace_back(rand_string, 5, seed, output);
   for (shoal::Process& process : processes) process.start();
   for (shoal::Process& process : processes) process.join();
-  for (std::size_t i = 0; i < processes.size(); ++i) std::cout << output.pop() << ' ';
+  std::cout << "results:";
+  for (std::size_t i = 0; i < processes.size(); ++i) std::cout << ' ' << output.pop();
   std::cout << '\n';
 }

@@ -34,6 +34,7 @@ int main() {
   std::vector<Ranked> results;
   while (const auto result = output.try_pop()) results.push_back(*result);
   std::sort(results.begin(), results.end());
-  for (const auto& [rank, text] : results) std::cout << text << ' ';
+  std::cout << "results:";
+  for (const auto& [rank, text] : results) std::cout << ' ' << text;
   std::cout << '\n';
 }

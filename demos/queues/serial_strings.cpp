@@ -23,9 +23,11 @@ std::string rand_string(int length, std::mt19937& random) {
 int main() {
   std::mt19937 random(123);
   std::vector<std::string> strings;
+  strings.reserve(16);
   const auto begun = std::chrono::steady_clock::now();
   for (int i = 0; i < 16; ++i) strings.push_back(rand_string(5, random));
   const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - begun;
-  for (const std::string& text : strings) std::cout << text << ' ';
-  std::cout << "\n" << strings.size() << " strings in " << took.count() << " microseconds\n";
+  std::cout << "results:";
+  for (const std::string& text : strings) std::cout << ' ' << text;
+  std::cout << '\n' << strings.size() << " strings in " << took.count() << " microseconds\n";
 }

@@ -16,5 +16,5 @@ void hello_thread(int number) {
 
 int main() {
   std::vector<std::jthread> threads;
-  for (int number = 0; number < 5; ++number) threads.emplace_back(hello_thread, number);
+  for (const int number : {0, 1, 2, 3, 4}) threads.emplace_back(hello_thread, number);
 }
