@@ -39,7 +39,7 @@ count() { grep -c "$1" || true; }
 number() { sed -n "s/.*<dt>$1<\/dt><dd[^>]*>\([0-9]*\)<.*/\1/p"; }
 
 browse() {
-  chromium --headless --no-sandbox --disable-gpu --user-data-dir="$folder/profile" \
+  timeout -k 5 50 chromium --headless --no-sandbox --disable-gpu --user-data-dir="$folder/profile" \
     --enable-logging=stderr --window-size="$2" --virtual-time-budget=2000 --dump-dom "file://$1" \
     2>"$folder/log" >"$folder/dom"
 }
