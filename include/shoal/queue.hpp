@@ -159,10 +159,12 @@ class Queue {
     return pop_by(detail::deadline_at(time));
   }
 
-  // As many as there is room for, the first ones, in order and with nothing in between; how many.
-  // A process that dies in there leaves the first few of them.
+  // As many as there is room for, the first ones, in order; how many. Where room comes free
+  // meanwhile, and where items are large or varying, those of others may come in between. A process
+  // that dies in there leaves the first few of them.
   std::size_t try_push_some(std::span<const T> items) const;
-  // As many as there are. What a process that dies in there had popped is lost.
+  // As many as there are, in order; others may pop in between, likewise. What a process that dies in
+  // there had popped is lost.
   std::size_t try_pop_some(std::span<T> items) const;
 
   // Room for an item, to be written in place: waits for it. Throws Closed.
