@@ -13,14 +13,17 @@
 
 #include <array>
 #include <atomic>
+#include <boost/lockfree/queue.hpp>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <functional>
+#include <new>
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "support/child.hpp"
@@ -115,6 +118,90 @@ struct RepairedMutex : RobustMutex {
   void repair() override {
     lock();
     unlock();
+  }
+};
+
+// Survivors may drain a queue, and then it takes as many as ever.
+template <class Q>
+struct QueueScene : Scene {
+  static constexpr std::size_t kCapacity = 4;
+  Shared<Q> queue;
+
+  virtual void push(std::uint64_t item) = 0;
+  virtual void pop() = 0;
+
+  void prepare() override { operate(); }
+  void operate() override {
+    push(7);
+    pop();
+  }
+  std::uint64_t state() override { return hash_of(*queue); }
+};
+
+// No node of it is ever made or freed: it has them all from the beginning.
+using LockfreeQueue = boost::lockfree::queue<std::uint64_t, boost::lockfree::capacity<4>>;
+struct LockfreeWords {
+  alignas(LockfreeQueue) std::array<std::byte, sizeof(LockfreeQueue)> bytes;
+};
+struct LockfreeScene : QueueScene<LockfreeWords> {
+  LockfreeScene() { ::new (&queue->bytes) LockfreeQueue; }
+  LockfreeQueue& words() const { return *std::launder(reinterpret_cast<LockfreeQueue*>(&*queue)); }
+
+  void push(std::uint64_t item) override { words().push(item); }
+  void pop() override {
+    std::uint64_t item = 0;
+    words().pop(item);
+  }
+  std::string survive(const Fate&) override {
+    std::uint64_t item = 0;
+    while (words().pop(item)) {
+    }
+    std::size_t pushed = 0;
+    while (words().push(9)) ++pushed;
+    return pushed == kCapacity ? "" : "there is room for " + std::to_string(pushed);
+  }
+};
+
+// Dmitry Vyukov, "Bounded MPMC queue" (2010), without more: nobody knows whose a claimed place is.
+struct BareRing {
+  struct Slot {
+    std::atomic<std::uint64_t> turn;
+    std::uint64_t item;
+  };
+  std::array<Slot, 4> slots;
+  std::atomic<std::uint64_t> tail, head;
+
+  // Waits for its turn there; the place is then its own.
+  Slot& claim(std::atomic<std::uint64_t>& end, std::uint64_t ready) {
+    for (;; ::sched_yield()) {
+      std::uint64_t position = end.load();
+      if (slots[position % 4].turn.load() == position + ready &&
+          end.compare_exchange_strong(position, position + 1))
+        return slots[position % 4];
+    }
+  }
+  void push(std::uint64_t item) {
+    Slot& slot = claim(tail, 0);
+    slot.item = item;
+    slot.turn.fetch_add(1);
+  }
+  std::uint64_t pop() {
+    Slot& slot = claim(head, 1);
+    const std::uint64_t item = slot.item;
+    slot.turn.fetch_add(3);
+    return item;
+  }
+};
+struct BareRingScene : QueueScene<BareRing> {
+  BareRingScene() {
+    for (std::size_t i = 0; i < 4; ++i) queue->slots[i].turn = i;
+  }
+  void push(std::uint64_t item) override { queue->push(item); }
+  void pop() override { queue->pop(); }
+  // One push and one pop after the other, round and round.
+  std::string survive(const Fate&) override {
+    for (std::size_t i = 0; i < 3 * kCapacity; ++i) operate();
+    return "";
   }
 };
 
@@ -296,6 +383,22 @@ TEST_CASE("step-kill finds that a semaphore used as a lock is lost with its hold
   const StepReport report = step_kill<SemaphoreAsLock>("semaphore as lock", all_failures());
   CHECK(report.points >= 25);
   CHECK(report.hangs >= 10);
+  CHECK(report.hangs < report.points);
+  CHECK(report.wrong == 0);
+}
+
+TEST_CASE("step-kill finds that boost::lockfree::queue loses capacity with its users") {
+  const StepReport report = step_kill<LockfreeScene>("boost::lockfree::queue", all_failures());
+  CHECK(report.points >= 60);
+  CHECK(report.wrong >= 15);
+  CHECK(report.wrong < report.points);
+  CHECK(report.hangs == 0);
+}
+
+TEST_CASE("step-kill finds that a ring whose claims name nobody is wedged by its users") {
+  const StepReport report = step_kill<BareRingScene>("bare ring", all_failures());
+  CHECK(report.points >= 25);
+  CHECK(report.hangs >= 5);
   CHECK(report.hangs < report.points);
   CHECK(report.wrong == 0);
 }
