@@ -286,7 +286,10 @@ class Ring {
       const bool is_open = tail == head || World::kMutant == Mutant::closed_ignored;
       return is_open ? Way::blocked : Way::closed;
     }
-    if (seen != empty(head)) return Way::corrupted;
+    // A tail that has been written over: to mend all places before it might take for ever.
+    if (seen != empty(head) ||
+        view_.shape.distance(head, tail & ~detail::kClosed) > view_.shape.capacity())
+      return Way::corrupted;
     return clear_of(head, detail::Operation::push);
   }
 
