@@ -4,13 +4,13 @@
 #include <atomic>
 #include <cstddef>
 #include <cstring>
-#include <mutex>
 #include <span>
 #include <string_view>
 #include <utility>
 
 #include "shoal/detail/array_word.hpp"
 #include "shoal/detail/bits.hpp"
+#include "shoal/detail/inner_guard.hpp"
 #include "shoal/lock.hpp"
 #include "shoal/open.hpp"
 #include "shoal/segment.hpp"
@@ -106,7 +106,7 @@ T Array<T>::load(std::size_t index) const {
   if constexpr (detail::is_small(sizeof(T))) {
     return detail::from_bits<T>(bits(index).load());
   } else {
-    const std::scoped_lock held(writer_);
+    const detail::InnerGuard held(writer_);
     finish_pending();
     return data()[index];
   }
@@ -118,7 +118,7 @@ void Array<T>::store(std::size_t index, T value) const {
   if constexpr (detail::is_small(sizeof(T))) {
     bits(index).store(detail::to_bits(value));
   } else {
-    const std::scoped_lock held(writer_);
+    const detail::InnerGuard held(writer_);
     finish_pending();
     std::memcpy(room(), &value, sizeof(T));
     // Release: who inherits the lock finds the room filled. (A kill does not reorder stores; the

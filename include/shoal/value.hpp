@@ -8,12 +8,12 @@
 #include <cstring>
 #include <limits>
 #include <memory>
-#include <mutex>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 
 #include "shoal/detail/bits.hpp"
+#include "shoal/detail/inner_guard.hpp"
 #include "shoal/detail/value_bytes.hpp"
 #include "shoal/detail/value_word.hpp"
 #include "shoal/lock.hpp"
@@ -198,7 +198,7 @@ auto Value<T>::retried(F&& change) const {
 template <Shareable T>
 template <class F>
 auto Value<T>::locked(F&& change) const {
-  const std::scoped_lock held(writer_);
+  const detail::InnerGuard held(writer_);
   const std::uint64_t version = word_->version.load(std::memory_order_relaxed);  // ours to change
   detail::Bytes<sizeof(T), alignof(T)> bytes;
   bytes.copy_from_shared(copy(version));
@@ -229,7 +229,7 @@ T Value<T>::read() const {
     // Relaxed: the loads of the copy are acquires, so this one is not before them.
     if (word_->version.load(std::memory_order_relaxed) == version) return bytes.template as<T>();
   }
-  const std::scoped_lock held(writer_);
+  const detail::InnerGuard held(writer_);
   bytes.copy_from_shared(current());
   return bytes.template as<T>();
 }
