@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 
 // Segments that somebody has written over: opening gives a typed error; using gives errors, time-outs
-// or wrong data. Never a signal, never a timed call that hangs, never an access outside.
+// or wrong data. Never a signal, never a timed call that hangs, never an access outside. What is
+// written over while it is being used is in scribble_test.cpp.
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -34,9 +35,9 @@
 #include "format.hpp"
 #include "support/child.hpp"
 #include "support/gate.hpp"
+#include "support/segment_bytes.hpp"
 #include "support/shared.hpp"
 #include "support/temp_name.hpp"
-#include "tables.hpp"
 
 using namespace shoal_test;
 using namespace std::chrono_literals;
@@ -62,48 +63,6 @@ SegmentOptions small() {
   options.max_threads = 16;
   return options;
 }
-
-// The bytes of a segment's file.
-class Bytes {
- public:
-  explicit Bytes(const TempName& name) {
-    const int fd = ::open(name.path().c_str(), O_RDWR | O_CLOEXEC);
-    struct stat status {};
-    if (fd < 0 || ::fstat(fd, &status) != 0) throw std::runtime_error("no segment " + name.path());
-    size_ = static_cast<std::size_t>(status.st_size);
-    void* const base = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    ::close(fd);
-    if (base == MAP_FAILED) throw std::runtime_error("cannot map " + name.path());
-    base_ = static_cast<unsigned char*>(base);
-  }
-  ~Bytes() { ::munmap(base_, size_); }
-  Bytes(const Bytes&) = delete;
-  Bytes& operator=(const Bytes&) = delete;
-
-  std::size_t size() const { return size_; }
-  unsigned char& operator[](std::size_t at) const { return base_[at]; }
-  format::Header& header() const { return *reinterpret_cast<format::Header*>(base_); }
-  shoal::detail::Tables tables() const { return {header(), reinterpret_cast<std::byte*>(base_)}; }
-  format::ObjectRecord& object(const char* name) const {
-    for (std::uint32_t i = 0; i < tables().objects(); ++i)
-      if (std::strcmp(tables().object(i).name, name) == 0) return tables().object(i);
-    throw std::runtime_error("no object " + std::string(name));
-  }
-
-  // CRC-32 as in Ethernet and zip.
-  void sign() const {
-    std::uint32_t crc = ~0U;
-    for (std::size_t i = 0; i < offsetof(format::Header, checksum); ++i) {
-      crc ^= base_[i];
-      for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1U ? 0xedb88320U : 0U);
-    }
-    header().checksum = ~crc;
-  }
-
- private:
-  std::size_t size_ = 0;
-  unsigned char* base_ = nullptr;
-};
 
 // Makes a segment with an object of each kind, and leaves it.
 void furnish(const TempName& name) {
@@ -202,33 +161,12 @@ void use_all(const TempName& name, bool large_too) {
   });
 }
 
-std::uint64_t any(std::mt19937_64& random) {
-  switch (random() % 8) {
-    case 0:
-      return 0;
-    case 1:
-      return ~0ULL;
-    case 2:
-      return random() % 16;
-    case 3:
-      return std::uint64_t{1} << random() % 64;
-    case 4:
-      return (random() % 17) << 32 | (random() % 17);
-    case 5:
-      return random() % 20 | (random() % 4) << 16 | (random() % 4) << 62;  // an owner value
-    case 6:
-      return random() % 8 << 12;
-    default:
-      return random();
-  }
-}
-
 }  // namespace
 
 TEST_CASE("every byte of the header, flipped in any way, gives Corrupted or VersionMismatch") {
   const TempName name;
   furnish(name);
-  const Bytes bytes(name);
+  const SegmentBytes bytes(name);
   int points = 0;
   for (std::size_t at = 0; at < sizeof(format::Header); ++at)
     for (const int flip : {0x01, 0x80, 0xff}) {
@@ -247,7 +185,7 @@ TEST_CASE("every byte of the header, flipped in any way, gives Corrupted or Vers
 TEST_CASE("a header that was changed and signed anew is checked all the same") {
   const TempName name;
   furnish(name);
-  const Bytes bytes(name);
+  const SegmentBytes bytes(name);
   const format::Header before = bytes.header();
   const auto check = [&](const std::string& what, auto change) {
     CAPTURE(what);
@@ -288,7 +226,7 @@ TEST_CASE("a header that was changed and signed anew is checked all the same") {
 TEST_CASE("another format version is VersionMismatch, which tells both") {
   const TempName name;
   furnish(name);
-  const Bytes bytes(name);
+  const SegmentBytes bytes(name);
   bytes.header().version = 99;
   for (const bool sign : {false, true}) {
     if (sign) bytes.sign();
@@ -300,7 +238,7 @@ TEST_CASE("another format version is VersionMismatch, which tells both") {
 TEST_CASE("another machine's segment is VersionMismatch") {
   const TempName name;
   furnish(name);
-  const Bytes bytes(name);
+  const SegmentBytes bytes(name);
   SUBCASE("byte order") { bytes.header().byte_order = 0x04030201; }
   SUBCASE("pointer size") { bytes.header().pointer_size = 4; }
   bytes.sign();
@@ -381,7 +319,7 @@ TEST_CASE(
     "timed call") {
   const TempName name;
   furnish(name);
-  const Bytes bytes(name);
+  const SegmentBytes bytes(name);
   std::vector<unsigned char> before(bytes.size());
   std::copy_n(&bytes[0], bytes.size(), before.begin());
   const shoal::detail::Tables tables = bytes.tables();
@@ -410,7 +348,7 @@ TEST_CASE(
 TEST_CASE("a live record whose range is outside the segment is Corrupted") {
   const TempName name;
   furnish(name);
-  const Bytes bytes(name);
+  const SegmentBytes bytes(name);
   format::ObjectRecord& record = bytes.object("number");
   const auto verdict = [&](std::uint64_t offset, std::uint64_t size) {
     const auto old_offset = record.offset.exchange(offset);
@@ -437,7 +375,7 @@ TEST_CASE("a live record whose range is outside the segment is Corrupted") {
 TEST_CASE("two records that claim one range: wrong data, no signal") {
   const TempName name;
   furnish(name);
-  const Bytes bytes(name);
+  const SegmentBytes bytes(name);
   bytes.object("number").offset = bytes.object("lock").offset.load();
   bytes.object("large").offset = bytes.object("lock").offset.load();
   Child child([&] { use_all(name, false); });
@@ -447,7 +385,7 @@ TEST_CASE("two records that claim one range: wrong data, no signal") {
 TEST_CASE("records that change between check and use: nothing outside the segment is touched") {
   const TempName name;
   furnish(name);
-  const Bytes bytes(name);
+  const SegmentBytes bytes(name);
   format::ObjectRecord& number = bytes.object("number");
   format::ObjectRecord& large = bytes.object("large");
   const std::uint64_t good = number.offset;
@@ -492,108 +430,20 @@ TEST_CASE("records that change between check and use: nothing outside the segmen
 }
 
 TEST_CASE(
-    "garbage written into a live segment, by another process: errors, time-outs, wrong data, no "
-    "more") {
-  const int rounds = full() ? 200 : 12;
-  int signals = 0;
-  int hangs = 0;
-  for (int round = 0; round < rounds; ++round) {
-    const TempName name;
-    furnish(name);
-    const Bytes bytes(name);
-    const shoal::detail::Tables tables = bytes.tables();
-    const SharedCounter operations;
-    const Gate over;
-    const Gate mended;
-    const auto seed = static_cast<unsigned>(round) + 1;
-    std::vector<std::unique_ptr<Child>> users;
-    for (int i = 0; i < 2; ++i)
-      users.push_back(std::make_unique<Child>(
-          [&] {
-            while (!over.is_open()) {
-              use_all(name, false);
-              ++*operations;
-            }
-            // A thing that lives through it all, and waits without a limit, may wait until it is mended.
-            mended.wait();
-            use_all(name, true);
-          },
-          30s));
-    Child scribbler(
-        [&] {
-          std::mt19937_64 random(seed);
-          const auto word = [&](std::size_t at) {
-            return std::atomic_ref(*reinterpret_cast<std::uint64_t*>(&bytes[at / 8 * 8]));
-          };
-          while (!over.is_open()) {
-            const std::size_t objects = tables.header().objects_at;
-            const std::size_t heap = tables.header().heap_at;
-            const std::uint64_t garbage = any(random);
-            switch (random() % 6) {
-              case 0:
-                word(format::kMarksAt + random() % sizeof(format::Marks)).store(garbage);
-                break;
-              case 1:
-                word(format::kProcessesAt + random() % (4 * 64)).store(garbage);
-                break;
-              case 2:
-                word(tables.header().opens_at + random() % 64).store(garbage);
-                break;
-              case 3:
-                word(objects + random() % (5 * 256) / 256 * 256 + random() % 48).store(garbage);
-                break;
-              case 4:
-                word(tables.header().threads_at + random() % (3 * 64)).store(garbage);
-                break;
-              default:
-                word(heap + random() % 832).store(garbage);
-                break;
-            }
-            for (std::uint64_t i = random() % 2000; i > 0; --i) static_cast<void>(word(0).load());
-          }
-        },
-        30s);
-    const auto ended = [](const auto& user) {
-      return user->ends_by(std::chrono::steady_clock::time_point::min());
-    };
-    while (*operations < 60 && !std::all_of(users.begin(), users.end(), ended)) ::sched_yield();
-    over.open();
-    CHECK(scribbler.succeeds());
-    // Mended: no garbage that names the living may keep an untimed call waiting.
-    std::memset(&bytes[tables.header().heap_at], 0, tables.header().capacity);
-    std::memset(&bytes[tables.header().objects_at], 0,
-                tables.header().max_objects * sizeof(format::ObjectRecord));
-    mended.open();
-    for (auto& user : users) {
-      const int status = user->exit_status();
-      if (user->timed_out())
-        ++hangs;
-      else if (status != 0)
-        ++signals;
-      CHECK(status == 0);
-    }
-  }
-  CHECK(hangs == 0);
-  CHECK(signals == 0);
-  MESSAGE(rounds << " rounds, seeds 1 to " << rounds << ", " << hangs << " hangs, " << signals
-                 << " signals");
-}
-
-TEST_CASE(
     "an owner's words of garbage: a timed call ends, and the lock can be had once they are zero") {
   const TempName name;
   const Segment segment(name, small());
   const Lock lock(segment, "lock");
-  const Bytes bytes(name);
+  const SegmentBytes bytes(name);
   auto* const words = reinterpret_cast<std::uint64_t*>(&bytes[bytes.tables().header().heap_at]);
   std::mt19937_64 random(11);
   for (int i = 0; i < (full() ? 5000 : 300); ++i) {
-    const std::array<std::uint64_t, 4> garbage = {any(random), any(random), any(random),
-                                                  any(random)};
-    for (std::size_t w = 0; w < 4; ++w) std::atomic_ref(words[w]).store(garbage[w]);
-    CAPTURE(garbage[0]);
-    CAPTURE(garbage[1]);
-    CAPTURE(garbage[2]);
+    const std::array<std::uint64_t, 4> words_of_garbage = {garbage(random), garbage(random),
+                                                           garbage(random), garbage(random)};
+    for (std::size_t w = 0; w < 4; ++w) std::atomic_ref(words[w]).store(words_of_garbage[w]);
+    CAPTURE(words_of_garbage[0]);
+    CAPTURE(words_of_garbage[1]);
+    CAPTURE(words_of_garbage[2]);
     attempt([&] {
       if (lock.try_lock()) lock.unlock();
     });
