@@ -51,7 +51,7 @@ class BoundedSemaphore {
       const int permits = mine.permits.load(std::memory_order_relaxed);
       if (permits < n) return false;
       mine.permits.store(permits - n, std::memory_order_relaxed);
-      word_.count.store(available() + n, std::memory_order_relaxed);
+      word_.count.store(sum(available(), n), std::memory_order_relaxed);
     }
     // M1: the lock's release is behind count; the sleeper's membarrier is for both.
     if ((word_.sleepers.load(std::memory_order_seq_cst) & detail::kSomebodySleeps) != 0)
@@ -93,13 +93,19 @@ class BoundedSemaphore {
 
   int available() const { return word_.count.load(std::memory_order_relaxed); }
 
+  // Wraps: what stands in shared memory may be anything.
+  static int sum(int first, int second) {
+    return static_cast<int>(static_cast<unsigned>(first) + static_cast<unsigned>(second));
+  }
+
   bool take_one() {
     const Guard guard(*this);
     if (available() == 0) take_back();
     Held& mine = take_place();
     if (available() == 0) return false;
-    mine.permits.store(mine.permits.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-    word_.count.store(available() - 1, std::memory_order_relaxed);
+    mine.permits.store(sum(mine.permits.load(std::memory_order_relaxed), 1),
+                       std::memory_order_relaxed);
+    word_.count.store(sum(available(), -1), std::memory_order_relaxed);
     return true;
   }
 
@@ -124,9 +130,11 @@ class BoundedSemaphore {
     count_anew();
   }
   void count_anew() {
-    int count = word_.bound.load(std::memory_order_relaxed);
-    for (const Held& held : held_) count -= held.permits.load(std::memory_order_relaxed);
-    word_.count.store(count, std::memory_order_relaxed);
+    int taken = 0;
+    for (const Held& held : held_) taken = sum(taken, held.permits.load(std::memory_order_relaxed));
+    const auto bound = static_cast<unsigned>(word_.bound.load(std::memory_order_relaxed));
+    word_.count.store(static_cast<int>(bound - static_cast<unsigned>(taken)),
+                      std::memory_order_relaxed);
   }
 
   World& world_;
