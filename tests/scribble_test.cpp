@@ -52,7 +52,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using Random = std::mt19937_64;
-using Wide = std::array<std::int64_t, 40>;  // no atomic, and no item of a slot
+using Wide = std::array<std::uint64_t, 40>;  // no atomic, and no item of a slot
 
 bool full() { return std::getenv("SHOAL_TEST_FULL") != nullptr; }
 
@@ -70,9 +70,9 @@ struct Objects {
   explicit Objects(const TempName& name) : segment(name, small()) {}
 
   Segment segment;
-  shoal::Value<std::int64_t> value{segment, "value"};
+  shoal::Value<std::uint64_t> value{segment, "value"};
   shoal::Value<Wide> wide_value{segment, "wide.value"};
-  shoal::Array<std::int64_t> array{segment, "array", 8};
+  shoal::Array<std::uint64_t> array{segment, "array", 8};
   shoal::Array<Wide> wide_array{segment, "wide.array", 8};
   shoal::Lock lock{segment, "lock"};
   shoal::RLock rlock{segment, "rlock"};
@@ -138,7 +138,7 @@ std::vector<Use> uses_of(const TempName& name, const Objects& of, bool first) {
       {"Value", W::never,
        [&] {
          of.value.store(of.value.load() ^ of.value.fetch_add(1));
-         of.value.update([](std::int64_t& n) { n ^= 1; });
+         of.value.update([](std::uint64_t& n) { n ^= 1; });
        }},
       {"Value large: load", W::for_inner_lock, [&] { static_cast<void>(of.wide_value.load()); }},
       {"Value large: store", W::for_inner_lock, [&] { of.wide_value.store({}); }},
