@@ -33,6 +33,16 @@ void check(const StepReport& report, const Floors& floors) {
   CHECK(report.wrong == 0);
 }
 
+// For step_kill_sums.sh, which adds up those of all programs.
+void append_sums() {
+  const char* const name = std::getenv("SHOAL_TEST_SUMS");
+  if (name == nullptr) return;
+  std::FILE* const file = std::fopen(name, "a");
+  if (file == nullptr) return;
+  std::fprintf(file, "%zu %zu %zu %zu\n", sums.points, sums.pairs, sums.hangs, sums.wrong);
+  std::fclose(file);
+}
+
 // Prints the sums when the last test has run.
 struct Printer : doctest::IReporter {
   explicit Printer(const doctest::ContextOptions&) {}
@@ -44,6 +54,7 @@ struct Printer : doctest::IReporter {
                 sums.points, sums.pairs, sums.states);
     std::printf("%zu hangs, %zu wrong, %zu strays, %.1f s\n", sums.hangs, sums.wrong, sums.strays,
                 sums.seconds);
+    append_sums();
   }
   void test_case_start(const doctest::TestCaseData&) override {}
   void test_case_reenter(const doctest::TestCaseData&) override {}
