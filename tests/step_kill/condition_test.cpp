@@ -301,7 +301,14 @@ struct WaitForPredicate : WaitScene<Lock> {
 // Who was notified is dead: the victim takes that over, and where it does not return with it, the
 // survivor does. It stands for a waiter whose slice ends then.
 struct TakeOver : ConditionScene {
+  bool is_used = false;  // a victim has left with it, also if that was not the last one
+
   TakeOver() : ConditionScene(dead_notified()) {}
+  std::uint64_t state() override {
+    const std::uint64_t hash = ConditionScene::state();
+    is_used |= left == 0 && victim_idle;
+    return hash;
+  }
   void operate() override {
     auto held = hold(lock);
     condition.wait(held);
@@ -311,8 +318,7 @@ struct TakeOver : ConditionScene {
     operate();
   }
   std::string survive(const Fate& fate) override {
-    if (left == 0 && !fate.completed && !fate.repaired && !victim_idle)
-      return "the notify is nobody's";
+    if (left == 0 && !fate.completed && !fate.repaired && !is_used) return "the notify is nobody's";
     if (fate.completed && !fate.repaired && left != 0) return "returned, and the notify is left";
     if (left > 0) wait_once();
     if (left > 1) {  // one more than was asked for, where its taker was killed
