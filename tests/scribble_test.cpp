@@ -44,7 +44,6 @@
 
 using namespace shoal_test;
 using namespace std::chrono_literals;
-using shoal::Open;
 using shoal::Segment;
 namespace format = shoal::format;
 
@@ -326,8 +325,8 @@ class Scribbler {
       if (const auto extent = tables.extent(i))
         objects_.push_back({tables.header().heap_at + extent->offset, extent->bytes});
     tables_ = {{format::kMarksAt, sizeof(format::Marks)},
-               {tables.process_at(0), 5 * sizeof(format::ProcessRecord)},
-               {tables.header().opens_at, 32 * 8},
+               {shoal::detail::Tables::process_at(0), 5 * sizeof(format::ProcessRecord)},
+               {tables.header().opens_at, std::size_t{32} * 8},
                {tables.object_at(0), 18 * sizeof(format::ObjectRecord)},
                {tables.thread_at(0), 5 * sizeof(format::ThreadRecord)}};
   }
@@ -402,6 +401,7 @@ class Round {
 
   void run(std::int64_t scribbles) {
     std::vector<Child> users;
+    users.reserve(kUsers);
     for (int i = 0; i < kUsers; ++i) users.push_back(start(i));
     Child scribbler([&] { return write(scribbles); }, 60s);
     Random random(seed_);
