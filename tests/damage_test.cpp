@@ -429,6 +429,35 @@ TEST_CASE("records that change between check and use: nothing outside the segmen
   CHECK(scribbler.succeeds());
 }
 
+TEST_CASE("a queue whose tail was written over: Corrupted, at once") {
+  const TempName name;
+  const Segment segment(name, small());
+  const shoal::Queue<std::int64_t> queue(segment, "queue", 4);
+  const SegmentBytes bytes(name);
+  const std::size_t word = bytes.header().heap_at + bytes.object("queue").offset +
+                           offsetof(shoal::detail::QueueWord, tail);
+  for (const std::uint64_t tail : {std::uint64_t{1} << 40, std::uint64_t{5} << 60, ~std::uint64_t{3}}) {
+    CAPTURE(tail);
+    bytes.word(word).store(tail);
+    CHECK(verdict_of([&] { static_cast<void>(queue.try_pop()); }) == corrupted);
+    CHECK(verdict_of([&] { static_cast<void>(queue.pop_for(1ms)); }) == corrupted);
+  }
+}
+
+TEST_CASE("an inner lock that is written over in its holder's hands does not end the process") {
+  const TempName name;
+  const Segment segment(name, small());
+  const Value<Large> large(segment, "large", Open::create);
+  const SegmentBytes bytes(name);
+  const std::size_t writer = bytes.header().heap_at + bytes.object("large").offset +
+                             offsetof(shoal::detail::ValueWord, writer);
+  Child child([&] {
+    large.update([&](Large&) { std::memset(&bytes[writer], 0, sizeof(shoal::detail::LockWord)); });
+    large.store({});
+  });
+  CHECK(child.exit_status() == 0);
+}
+
 TEST_CASE(
     "an owner's words of garbage: a timed call ends, and the lock can be had once they are zero") {
   const TempName name;
