@@ -53,6 +53,7 @@ std::vector<Case> condition_cases();
 std::vector<Case> event_cases();
 std::vector<Case> lock_cases();
 std::vector<Case> pipe_cases();
+std::vector<Case> pool_cases();
 std::vector<Case> queue_cases();
 std::vector<Case> rlock_cases();
 std::vector<Case> segment_cases();

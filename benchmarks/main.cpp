@@ -27,7 +27,7 @@ std::vector<Case> all_cases() {
   std::vector<Case> cases;
   for (const auto& some :
        {lock_cases(), rlock_cases(), semaphore_cases(), event_cases(), condition_cases(),
-        barrier_cases(), pipe_cases(), queue_cases(), value_cases(), segment_cases()})
+        barrier_cases(), pipe_cases(), pool_cases(), queue_cases(), value_cases(), segment_cases()})
     cases.insert(cases.end(), some.begin(), some.end());
   return cases;
 }

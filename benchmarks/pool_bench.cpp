@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <numeric>
+#include <ranges>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "harness.hpp"
+#include "shoal/pool.hpp"
+
+namespace bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double ns_since(Clock::time_point begin) {
+  return std::chrono::duration<double, std::nano>(Clock::now() - begin).count();
+}
+
+std::int64_t square(std::int64_t x) { return x * x; }
+
+// --- Python's, where there is Python: a script that prints the nanoseconds of one operation.
+
+bool has_python() { return std::system("python3 -c 'import multiprocessing' 2>/dev/null") == 0; }
+
+Sample python(const std::string& measure) {
+  const std::string script =
+      "import multiprocessing, time\n"
+      "def square(x): return x * x\n"
+      "if __name__ == \"__main__\":\n"
+      " with multiprocessing.Pool() as pool:\n"
+      "  pool.map(square, range(100), 1)\n"
+      "  begin = time.perf_counter_ns()\n" +
+      measure + "  print((time.perf_counter_ns() - begin) / n)\n";
+  const std::string command = "python3 -c '" + script + "'";
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> pipe(::popen(command.c_str(), "r"),
+                                                             ::pclose);
+  double ns = 0;
+  if (!pipe || std::fscanf(pipe.get(), "%lf", &ns) != 1) return {0, 0, "python3 said nothing"};
+  return {ns, 0, ""};
+}
+
+// --- map, a number a task
+
+Sample map_of_shoal() {
+  constexpr std::int64_t kTasks = 200'000;
+  shoal::Pool pool;
+  pool.map(square, std::views::iota(std::int64_t{0}, std::int64_t{100}), 1);
+  const auto begin = Clock::now();
+  const auto squares = pool.map(square, std::views::iota(std::int64_t{0}, kTasks), 1);
+  const double ns = ns_since(begin) / static_cast<double>(kTasks);
+  for (std::int64_t i = 0; i < kTasks; ++i)
+    if (squares[static_cast<std::size_t>(i)] != i * i) return {0, 0, "a square is wrong"};
+  return {ns, 0, ""};
+}
+
+Sample map_of_python() {
+  return python(
+      "  n = 20000\n"
+      "  assert pool.map(square, range(n), 1)[n - 1] == (n - 1) ** 2\n");
+}
+
+// --- apply, there and back
+
+Sample apply_of_shoal() {
+  constexpr std::int64_t kCalls = 20'000;
+  shoal::Pool pool;
+  pool.apply(square, std::int64_t{1});
+  const auto begin = Clock::now();
+  for (std::int64_t i = 0; i < kCalls; ++i)
+    if (pool.apply(square, i) != i * i) return {0, 0, "a square is wrong"};
+  return {ns_since(begin) / static_cast<double>(kCalls), 0, ""};
+}
+
+Sample apply_of_python() {
+  return python(
+      "  n = 2000\n"
+      "  for i in range(n):\n"
+      "   assert pool.apply(square, (i,)) == i * i\n");
+}
+
+// --- Work for the CPU: the number of prime factors
+
+int prime_factors(std::int64_t number) {
+  int count = 0;
+  for (std::int64_t factor = 2; factor * factor <= number; ++factor)
+    for (; number % factor == 0; number /= factor) ++count;
+  return number > 1 ? count + 1 : count;
+}
+
+const auto kNumbers = std::views::iota(std::int64_t{10'000'000'000}, std::int64_t{10'000'004'000});
+constexpr int kFactors = 16759;  // of all these numbers
+
+Sample factors_found(Clock::time_point begin, int factors) {
+  const double ns = ns_since(begin);
+  if (factors != kFactors) return {0, 0, std::to_string(factors) + " factors"};
+  return {ns, 0, ""};
+}
+
+Sample primes_in_turn() {
+  const auto begin = Clock::now();
+  int factors = 0;
+  for (const std::int64_t number : kNumbers) factors += prime_factors(number);
+  return factors_found(begin, factors);
+}
+
+Sample primes_of_shoal() {
+  shoal::Pool pool;
+  pool.map(square, {std::int64_t{1}});
+  const auto begin = Clock::now();
+  const std::vector<int> factors = pool.map(prime_factors, kNumbers);
+  return factors_found(begin, std::accumulate(factors.begin(), factors.end(), 0));
+}
+
+}  // namespace
+
+std::vector<Case> pool_cases() {
+  std::vector<Case> cases{
+      {"pool.map",
+       "a task: a number is squared; there is one for each, for all CPUs",
+       "shoal::Pool",
+       {{"shoal::Pool", map_of_shoal}}},
+      {"pool.apply",
+       "a number is squared elsewhere: there and back",
+       "shoal::Pool",
+       {{"shoal::Pool", apply_of_shoal}},
+       kMicroseconds},
+      {"pool.primes",
+       "the prime factors of 4,000 numbers",
+       "one after the other",
+       {{"shoal::Pool", primes_of_shoal}, {"one after the other", primes_in_turn}},
+       kMilliseconds}};
+  if (has_python()) {
+    cases[0].contenders.push_back({"Python's Pool", map_of_python});
+    cases[1].contenders.push_back({"Python's Pool", apply_of_python});
+    cases[0].baseline = cases[1].baseline = "Python's Pool";
+  }
+  return cases;
+}
+
+}  // namespace bench
