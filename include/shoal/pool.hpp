@@ -278,14 +278,12 @@ auto Pool::start(F&& f, Range&& range, std::size_t chunk) {
 template <class F, class Range>
 auto Pool::stream(F&& f, Range&& range, std::size_t chunk, detail::Order order) {
   using Function = std::decay_t<F>;
-  using View = std::views::all_t<Range>;
-  using T = detail::Argument<std::ranges::range_value_t<View>>;
+  using T = detail::Argument<std::ranges::range_value_t<Range>>;
   using Call = detail::CallWithItem<Function, T>;
   if (chunk == 0) throw std::invalid_argument("shoal: pool: imap: a chunk is 1 item, or more");
   core_->check_open();
-  return detail::Stream<Call, Function, T, View>(core_, Function(std::forward<F>(f)),
-                                                 std::views::all(std::forward<Range>(range)), chunk,
-                                                 order);
+  return detail::Stream<Call, Function, T, Range>(core_, Function(std::forward<F>(f)),
+                                                  std::forward<Range>(range), chunk, order);
 }
 
 }  // namespace shoal

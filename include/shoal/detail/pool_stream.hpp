@@ -15,16 +15,29 @@
 
 namespace shoal::detail {
 
+// A range that is gone through later: where it is, if somebody has it; else it is kept here. As
+// std::views::all, which clang has not before 16.
+template <class Range>
+class Later {
+ public:
+  explicit Later(Range&& range) : range_(std::forward<Range>(range)) {}
+  auto begin() { return std::ranges::begin(range_); }
+  auto end() { return std::ranges::end(range_); }
+
+ private:
+  Range range_;  // of one that somebody has: a reference
+};
+
 // What comes of the items of a range, one by one: to be gone through once, by a loop or by next().
-template <class Call, class F, class T, class View>
+template <class Call, class F, class T, class Range>
 class Stream {
  public:
   using R = typename Call::Result;
   using Value = Kept<R>;
 
-  Stream(std::shared_ptr<PoolCore> core, F function, View range, std::size_t chunk, Order order)
-      : state_(std::make_unique<State>(std::move(core), std::move(function), std::move(range),
-                                       chunk, order)) {
+  Stream(std::shared_ptr<PoolCore> core, F function, Range&& range, std::size_t chunk, Order order)
+      : state_(std::make_unique<State>(std::move(core), std::move(function),
+                                       std::forward<Range>(range), chunk, order)) {
     state_->fill();
   }
   Stream(Stream&&) noexcept = default;
@@ -62,14 +75,14 @@ class Stream {
 
  private:
   struct State {
-    State(std::shared_ptr<PoolCore> of, F f, View range, std::size_t items, Order order)
+    State(std::shared_ptr<PoolCore> of, F f, Range&& items, std::size_t in_a_task, Order order)
         : core(std::move(of)),
           function(*core, std::move(f)),
           job(std::make_shared<ResultsInTurn<R>>(order)),
-          view(std::move(range)),
-          at(std::ranges::begin(view)),
+          range(std::forward<Range>(items)),
+          at(range.begin()),
           task(*core, function),
-          chunk(items) {
+          chunk(in_a_task) {
       job->function = function.function();
     }
 
@@ -87,7 +100,7 @@ class Stream {
     void read() {
       try {
         for (; task.items() < chunk; ++at) {
-          if (at == std::ranges::end(view)) {
+          if (at == range.end()) {
             at_end = true;
             return;
           }
@@ -116,8 +129,8 @@ class Stream {
     std::shared_ptr<PoolCore> core;
     Carried<F> function;
     std::shared_ptr<ResultsInTurn<R>> job;
-    View view;
-    std::ranges::iterator_t<View> at;
+    Later<Range> range;
+    decltype(range.begin()) at;
     TaskWriter<Call, F, T> task;
     std::size_t chunk;
     std::size_t handed_in = 0;
