@@ -677,6 +677,12 @@ Call loaded(std::int64_t number) {
   return call;
 }
 
+Call found_full() {
+  Call call = call_of(Verb::push, 99);
+  call.answer = Answer::refused;
+  return call;
+}
+
 bool is_queue(const std::vector<Recorded<Call>>& history) {
   return linearizable(QueueModel{2, true}, history);
 }
@@ -720,6 +726,13 @@ TEST_CASE("the checker: a killed process's call has had its effect by its death,
   CHECK(is_queue({cut, seen(5, 6, found_empty())}));
   CHECK_FALSE(is_queue({cut, seen(5, 6, found_empty()), seen(7, 8, popped(7))}));
   CHECK_FALSE(is_queue({cut, seen(5, 6, popped(7)), seen(7, 8, popped(7))}));
+  // It may leave a hole, which is one item's room, until all before it have been popped.
+  const Recorded<Call> first = seen(-2, -1, pushed(1));
+  CHECK(is_queue(
+      {first, cut, seen(5, 6, found_full()), seen(7, 8, popped(1)), seen(9, 10, found_empty())}));
+  CHECK_FALSE(is_queue({first, seen(5, 6, found_full())}));
+  CHECK_FALSE(is_queue({first, cut, seen(5, 6, popped(1)), seen(7, 8, found_empty()),
+                        seen(9, 10, pushed(2)), seen(11, 12, found_full())}));
 }
 
 TEST_CASE("the checker: others may come in between of the parts of a bulk call, in their order") {

@@ -20,8 +20,9 @@ inline bool may_be(const Call& call, Answer answer) {
 }
 
 // First in, first out. `strict`: a call that does not wait finds the queue full, or empty, only where
-// it is; otherwise also while another one is at work, as the header says. Of bulk calls it knows the
-// parts: see parts_of().
+// it is; otherwise also while another one is at work, as the header says. Who is killed pushing may
+// leave a hole, which takes the room of an item until all before it have been popped. Of bulk calls
+// it knows the parts: see parts_of().
 struct QueueModel {
   using Operation = Call;
   struct State {
@@ -45,17 +46,16 @@ struct QueueModel {
       case Verb::push:
         if (call.answer == Answer::closed) return state.closed != 0 && then(state);
         if (call.answer == Answer::stopped && state.closed != 0) return then(state);
-        if (may_be(call, Answer::done) && state.closed == 0 && state.size < capacity) {
-          next.items[static_cast<std::size_t>(next.size++)] = call.given[0];
-          return then(next);
-        }
+        if (may_be(call, Answer::done) && state.closed == 0 && state.size < capacity)
+          return then(with(state, call.given[0])) ||
+                 (is_pending(call) && state.size > 0 && then(with(state, kHole)));
         return is_refusal(call) && (state.size == capacity || excused) && then(state);
       case Verb::pop:
         if (call.answer == Answer::closed) return empty && state.closed != 0 && then(state);
         if (call.answer == Answer::stopped && empty) return then(state);
         if (may_be(call, Answer::done) && !empty && is_told(call, state.items[0])) {
-          std::rotate(next.items.begin(), next.items.begin() + 1, next.items.end());
-          next.items[static_cast<std::size_t>(--next.size)] = 0;
+          do pop_front(next);
+          while (next.size > 0 && next.items[0] == kHole);
           return then(next);
         }
         return is_refusal(call) && ((empty && state.closed == 0) || excused) && then(state);
@@ -72,6 +72,16 @@ struct QueueModel {
   }
 
  private:
+  static constexpr std::int64_t kHole = -1;
+
+  static State with(State state, std::int64_t item) {
+    state.items[static_cast<std::size_t>(state.size++)] = item;
+    return state;
+  }
+  static void pop_front(State& state) {
+    std::rotate(state.items.begin(), state.items.begin() + 1, state.items.end());
+    state.items[static_cast<std::size_t>(--state.size)] = 0;
+  }
   static bool is_refusal(const Call& call) {
     return call.answer == Answer::refused || call.answer == Answer::stopped;
   }
