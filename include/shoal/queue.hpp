@@ -105,7 +105,8 @@ class Taken : public detail::RoomHolder {
 //
 // Death: a process killed inside push() leaves the item in the queue, or not; inside pop() the item
 // of that call is lost, or still there, and never comes twice. Order and capacity are kept, and
-// nobody waits for the dead. The room of a Loan or Taken of a dead process comes back.
+// nobody waits for the dead; but where a push was killed the item's place is taken until those before
+// it have been popped. The room of a Loan or Taken of a dead process comes back.
 //
 // Memory ordering: everything done before an item was pushed is visible to who popped it.
 //
