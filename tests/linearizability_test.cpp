@@ -627,7 +627,7 @@ void check_with_kills(const std::string& name, S&& subject, int histories) {
   CHECK_MESSAGE(tally.wrong == 0, tally.first_wrong);
   CHECK(tally.histories >= share(histories));
   CHECK(tally.kills * 20 >= tally.histories);
-  if (full()) CHECK(tally.pending * 20 >= tally.kills);
+  if (full()) CHECK(tally.pending * 50 >= tally.kills);
 }
 
 template <class S>
