@@ -11,6 +11,7 @@
 #include <csignal>
 #include <ctime>
 #include <tuple>
+#include <utility>
 
 namespace shoal::os {
 namespace {
@@ -36,7 +37,8 @@ RollCall::~RollCall() {
   ::close(reading_);
 }
 
-void RollCall::begin() { close_unshared(writing_); }
+// Once: the number may be another descriptor's then.
+void RollCall::begin() { close_unshared(std::exchange(writing_, -1)); }
 
 void RollCall::keep_to_itself() const { close_on_fork(writing_); }
 
