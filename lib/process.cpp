@@ -82,15 +82,15 @@ struct Process::State {
   std::shared_ptr<os::Child> child;
 };
 
-Process::Process(std::function<void()> body) : state_(std::make_shared<State>()) {
-  state_->body = std::move(body);
+Process::Process(Body body) : state_(std::make_shared<State>()) {
+  state_->body = std::move(body.call);
 }
 
 Process Process::program(std::vector<std::string> argv) {
   if (argv.empty() || argv[0].empty())
     throw std::invalid_argument(
         "shoal: Process::program: give the program's name, then its arguments");
-  Process process((std::function<void()>()));
+  Process process(Body{});
   process.state_->argv = std::move(argv);
   return process;
 }

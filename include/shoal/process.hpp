@@ -47,7 +47,7 @@ class Process {
   requires(!std::same_as<std::remove_cvref_t<F>, Process> &&
            std::invocable<std::decay_t<F>, std::decay_t<A>...>) explicit Process(F&& function,
                                                                                  A&&... arguments)
-      : Process(call(std::forward<F>(function), std::forward<A>(arguments)...)) {}
+      : Process(Body{call(std::forward<F>(function), std::forward<A>(arguments)...)}) {}
 
   // Of another program: its name, looked for in PATH unless there is a slash in it, and its
   // arguments. Throws std::invalid_argument where there is no name.
@@ -96,7 +96,11 @@ class Process {
   friend class Waitable;
   struct State;
 
-  explicit Process(std::function<void()> body);
+  // A type of its own: a std::function that is given to a Process is a function like others.
+  struct Body {
+    std::function<void()> call;
+  };
+  explicit Process(Body body);
 
   // A function object has to be copyable, what it calls does not.
   template <class F, class... A>
