@@ -23,12 +23,30 @@
 
 namespace shoal::detail {
 
-// What an argument travels as: its value; of text that is somewhere else, the text.
+// What an argument travels as: its value; of text that is somewhere else, the text; of an element of
+// a map a pair like others.
 template <class A>
-using Argument = std::conditional_t<std::is_same_v<std::decay_t<A>, const char*> ||
-                                        std::is_same_v<std::decay_t<A>, char*> ||
-                                        std::is_same_v<std::decay_t<A>, std::string_view>,
-                                    std::string, std::decay_t<A>>;
+struct ArgumentOf {
+  using Type = A;
+};
+template <>
+struct ArgumentOf<const char*> {
+  using Type = std::string;
+};
+template <>
+struct ArgumentOf<char*> {
+  using Type = std::string;
+};
+template <>
+struct ArgumentOf<std::string_view> {
+  using Type = std::string;
+};
+template <class K, class V>
+struct ArgumentOf<std::pair<const K, V>> {
+  using Type = std::pair<K, V>;
+};
+template <class A>
+using Argument = typename ArgumentOf<std::decay_t<A>>::Type;
 
 // --- What is called, and with what
 
