@@ -22,10 +22,16 @@
 
 namespace shoal::os {
 
+// A thread that waits for input holds stdin locked, and fflush(nullptr) would wait for it.
 void flush_output() {
   std::cout.flush();
   std::clog.flush();
-  std::fflush(nullptr);
+  if (::ftrylockfile(stdin) == 0) {
+    std::fflush(nullptr);
+    ::funlockfile(stdin);
+  } else {
+    std::fflush(stdout);
+  }
 }
 
 void leave(int status) { ::_exit(status); }
@@ -42,6 +48,19 @@ auto despite_signals(Call call) {
     const auto result = call();
     if (result >= 0 || errno != EINTR) return result;
   }
+}
+
+// Not where a closed stdin, stdout or stderr has been: who prints would write into it.
+void move_beyond_stderr(int& descriptor) {
+  if (descriptor > STDERR_FILENO) return;
+  const int moved = ::fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  if (moved < 0) return;
+  ::close(descriptor);
+  descriptor = moved;
+}
+void make_pipe(int (&ends)[2]) {
+  if (::pipe2(ends, O_CLOEXEC) != 0) fail("pipe2");
+  for (int& descriptor : ends) move_beyond_stderr(descriptor);
 }
 
 // --- Descriptors that are not for children
@@ -77,7 +96,7 @@ Unshared& unshared() {
 std::pair<int, int> unshared_pipe() {
   const std::scoped_lock held(unshared().mutex);  // no fork before it is noted
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) fail("pipe2");
+  make_pipe(ends);
   unshared().descriptors.push_back(ends[1]);
   return {ends[0], ends[1]};
 }
@@ -201,7 +220,7 @@ int become_program(const std::vector<std::string>& argv) {
 std::unique_ptr<Child> start_program(const std::vector<std::string>& argv,
                                      const std::function<void()>& before) {
   int ends[2];  // the program's end of it closes as it starts
-  if (::pipe2(ends, O_CLOEXEC) != 0) fail("pipe2");
+  make_pipe(ends);
   std::unique_ptr<Child> child;
   try {
     child = std::make_unique<Child>([&] {
