@@ -159,7 +159,7 @@ class Foreman {
 
   bool is_wanted() {
     const auto& words = memory_.list().words();
-    if (words.crew.load(std::memory_order_acquire) != crew_) return false;
+    if (words.crew.load(std::memory_order_acquire) > crew_) return false;
     if (memory_.complaint().is_made.load(std::memory_order_acquire) != 0) return false;
     return words.closing.load(std::memory_order_acquire) == 0 ||
            words.next.load(std::memory_order_acquire) <

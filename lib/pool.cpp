@@ -66,13 +66,25 @@ struct PoolCore::State {
       throw std::logic_error("shoal: pool: only the process that made it may use it");
   }
 
+  void check_open() const {
+    if (phase == Phase::open) return;
+    throw Closed(phase == Phase::closed ? "pool: it is closed, and takes no more tasks"
+                                        : "pool: it has been terminated");
+  }
+
   // --- Crews
 
   // Workers that have the memory of this process as it is now. Those of before leave.
   void hire() {
-    auto crew = std::make_unique<Crew>(memory, options, free_numbers(), ++last_crew);
-    crews.push_back(std::move(crew));
-    memory.list().change_crew(family, last_crew);
+    crews.push_back(fork_crew(last_crew + 1));
+    memory.list().change_crew(family, ++last_crew);  // it may have begun: it is ahead of its time
+  }
+  [[nodiscard]] std::unique_ptr<Crew> fork_crew(std::uint64_t number) {
+    try {
+      return std::make_unique<Crew>(memory, options, free_numbers(), number);
+    } catch (const std::system_error& error) {
+      throw Error(error.code(), "pool: workers cannot be started: " + error.code().message());
+    }
   }
 
   // For as many workers: numbers that no other crew's have.
@@ -285,9 +297,7 @@ unsigned PoolCore::size() const { return state_->options.size; }
 void PoolCore::check_open() const {
   state_->check_maker();
   const std::scoped_lock held(state_->mutex);
-  if (state_->phase == State::Phase::open) return;
-  throw Closed(state_->phase == State::Phase::closed ? "pool: it is closed, and takes no more tasks"
-                                                     : "pool: it has been terminated");
+  state_->check_open();
 }
 
 bool PoolCore::may_hold_address(std::span<const std::byte> bytes) {
@@ -308,15 +318,18 @@ void PoolCore::renew_workers() {
 
 void PoolCore::submit(const std::shared_ptr<Job>& job, RunTask run,
                       std::span<const std::byte> arguments, std::size_t first, std::size_t items) {
-  check_open();
+  state_->check_maker();
   PoolMemory& memory = state_->memory;
   std::unique_lock held(state_->mutex);
-  const auto has_room = [&] { return state_->tasks.size() < memory.list().slots(); };
+  const auto has_room = [&] {
+    return state_->phase != State::Phase::open || state_->tasks.size() < memory.list().slots();
+  };
   while (!has_room()) {
     held.unlock();
     static_cast<void>(state_->wait(nullptr, kForever, has_room));
     held.lock();
   }
+  state_->check_open();  // another thread may have ended it by now
   const TaskId id = state_->oldest + state_->tasks.size();
   TaskSlot& slot = memory.list().slot(id);
   slot.crew = state_->last_crew;

@@ -63,7 +63,7 @@ struct TaskListWords {
 
   alignas(64) Atomic<TaskId> submitted{};       // all below have been handed in
   Atomic<std::uint32_t> closing{};              // no more will be; idle workers leave
-  Atomic<std::uint64_t> crew{};                 // workers of any other leave
+  Atomic<std::uint64_t> crew{};                 // workers of those before it leave
   alignas(64) Atomic<TaskId> next{};            // all below have been claimed
   alignas(64) Atomic<std::uint32_t> idle{};     // on which workers sleep
   alignas(64) Atomic<std::uint32_t> waiting{};  // on which the master sleeps
@@ -134,7 +134,7 @@ class TaskList {
                               std::uint64_t crew) const {
     std::optional<TaskId> claimed;
     core::wait(world, words_.idle, detail::kForever, [&](Glance) {
-      if (words_.crew.load(std::memory_order_acquire) != crew) return Look::done;
+      if (words_.crew.load(std::memory_order_acquire) > crew) return Look::done;
       const bool closing = words_.closing.load(std::memory_order_acquire) != 0;
       claimed = try_claim(note, worker, crew);
       return claimed || closing ? Look::done : Look::wait;
