@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <iterator>
 #include <memory>
@@ -104,13 +105,15 @@ TEST_CASE("it calls functions, members and lambdas, with copies of what it is gi
                          std::make_unique<int>(1000));
   processes.emplace_back([&](const char* number) { return sum.fetch_add(std::stoi(number)); },
                          "10000");
+  const std::function<void()> wrapped = [sum] { sum.fetch_add(100'000); };
+  processes.emplace_back(wrapped);
   for (Process& process : processes) process.start();
   for (Process& process : processes) {
     process.join();
     CHECK(process.exit_code() == 0);
     CHECK_FALSE(process.is_alive());
   }
-  CHECK(sum.load() == 11111);
+  CHECK(sum.load() == 111111);
 }
 
 TEST_CASE("what the child changes is its own, and what it has is as start() found it") {
@@ -390,6 +393,41 @@ TEST_CASE("what was printed comes once, whoever printed it") {
     std::printf("after");
   });
   CHECK(text == "before,and child,after");
+}
+
+TEST_CASE("it starts while another thread waits for input") {
+  Child child([] {
+    int ends[2];
+    if (::pipe(ends) != 0 || ::dup2(ends[0], STDIN_FILENO) < 0) return false;
+    std::thread([] { static_cast<void>(std::getc(stdin)); }).detach();
+    const auto is_busy = [] {
+      if (::ftrylockfile(stdin) != 0) return true;
+      ::funlockfile(stdin);
+      return false;
+    };
+    while (!is_busy()) std::this_thread::yield();
+    Process process([] {});
+    process.start();
+    process.join();
+    return process.exit_code() == 0;
+  });
+  CHECK(child.succeeds());
+}
+
+TEST_CASE("where stdin and stdout are closed, what is printed ends nobody") {
+  Child child([] {
+    ::close(STDIN_FILENO);
+    ::close(STDOUT_FILENO);
+    const Gate gate;
+    Process process([&] { gate.wait(); });
+    process.daemon().start();
+    for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO})
+      if (::write(descriptor, "?", 1) != -1) return false;
+    gate.open();
+    process.join();
+    return process.exit_code() == 0;
+  });
+  CHECK(child.succeeds());
 }
 
 TEST_CASE("the child's own handles are valid, and it holds nothing of its parent's") {

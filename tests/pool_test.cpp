@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -160,6 +161,14 @@ TEST_CASE("map takes any range: lists, sets, views, streams, braces, and none") 
   CHECK(pool.map(greet, names) == std::vector<std::string>{"hello, sam"});
 }
 
+TEST_CASE("the elements of a map are pairs") {
+  Pool pool(2);
+  const std::map<std::string, int> ages{{"Ann", 40}, {"Bob", 41}};
+  const auto text = [](const std::string& name, int age) { return name + std::to_string(age); };
+  CHECK(pool.starmap(text, ages) == std::vector<std::string>{"Ann40", "Bob41"});
+  CHECK(pool.map([](const auto& one) { return one.second; }, ages) == std::vector{40, 41});
+}
+
 TEST_CASE("what is called: functions, lambdas, members, of values and of references") {
   Pool pool(2);
   int offset = 10;
@@ -194,6 +203,37 @@ TEST_CASE("captures may be handles, and references to what was made after the po
   const auto numbers = std::make_unique<std::vector<int>>(100, 7);
   CHECK(pool.apply([&numbers](int at) { return (*numbers)[static_cast<std::size_t>(at)]; }, 3) ==
         7);
+}
+
+TEST_CASE("tasks go on while others have workers forked anew, again and again") {
+  Pool pool(2);
+  const Gate gate;
+  std::vector<shoal::AsyncResult<std::string>> results;
+  for (const std::string text : {"a", "b", "c"}) {
+    results.push_back(pool.apply_async([text, &gate] {
+      gate.wait();
+      return text;
+    }));
+    for (int i = 0; i < 5; ++i) CHECK(pool.apply([text] { return text; }) == text);
+  }
+  gate.open();
+  CHECK(results[0].get() == "a");
+  CHECK(results[1].get() == "b");
+  CHECK(results[2].get() == "c");
+}
+
+TEST_CASE("workers cannot be forked anew: the call throws, and those that are there go on") {
+  Pool pool(2);
+  const std::string text = "text";
+  rlimit before{};
+  CHECK(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit none = before;
+  none.rlim_cur = 0;
+  CHECK(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  CHECK_THROWS_AS(pool.apply([text] { return text; }), shoal::Error);
+  CHECK(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(pool.apply(square, 3) == 9);
+  CHECK(pool.apply([text] { return text; }) == text);
 }
 
 TEST_CASE("starmap, apply, and their kin that do not wait") {
