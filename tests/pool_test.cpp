@@ -205,21 +205,22 @@ TEST_CASE("captures may be handles, and references to what was made after the po
         7);
 }
 
-TEST_CASE("tasks go on while others have workers forked anew, again and again") {
+TEST_CASE("tasks go on while others have workers forked anew, and those of before leave") {
   Pool pool(2);
-  const Gate gate;
+  constexpr int kTasks = 60;
+  constexpr int kAtOnce = 4;
+  const std::vector<Gate> gates(kTasks);
+  const std::string text = "text";
   std::vector<shoal::AsyncResult<std::string>> results;
-  for (const std::string text : {"a", "b", "c"}) {
-    results.push_back(pool.apply_async([text, &gate] {
-      gate.wait();
+  for (int i = 0; i < kTasks; ++i) {
+    results.push_back(pool.apply_async([text, gate = &gates[i]] {
+      gate->wait();
       return text;
     }));
-    for (int i = 0; i < 5; ++i) CHECK(pool.apply([text] { return text; }) == text);
+    if (i < kAtOnce) continue;
+    gates[i - kAtOnce].open();
+    CHECK(results[i - kAtOnce].get() == text);
   }
-  gate.open();
-  CHECK(results[0].get() == "a");
-  CHECK(results[1].get() == "b");
-  CHECK(results[2].get() == "c");
 }
 
 TEST_CASE("workers cannot be forked anew: the call throws, and those that are there go on") {
