@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -63,8 +64,12 @@ void become_foreman() {
 
 std::int32_t fork_worker(const std::function<int()>& body) {
   flush_output();
+  const pid_t foreman = ::getpid();
   const pid_t pid = ::fork();
   if (pid != 0) return pid;
+  // The group's end is not that of one that has left it. A foreman has a single thread.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != foreman) ::raise(SIGKILL);
   for (int signal : {SIGHUP, SIGQUIT, SIGTERM}) ::signal(signal, SIG_DFL);
   sigset_t none;
   ::sigemptyset(&none);
