@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <new>
+#include <system_error>
+
+#include "shoal/error.hpp"
 
 namespace shoal::detail {
 namespace {
@@ -25,11 +28,16 @@ void Complaint::make(const std::string& of_type, const std::string& says) {
   is_made.store(1, std::memory_order_release);
 }
 
-PoolMemory::PoolMemory()
+PoolMemory::PoolMemory() try
     : arena_(kLeast, kMost),
       shared_(new (arena_.data()) Shared),  // zeros, as it is: nothing is touched
       list_(shared_->words, {reinterpret_cast<TaskSlot*>(arena_.data() + kSlotsAt), kSlots},
-            shared_->done) {}
+            shared_->done) {
+} catch (const std::system_error& error) {
+  throw Error(error.code(),
+              "pool: it needs 64 GiB of address space, not of memory; raise `ulimit -v`, or set "
+              "vm.overcommit_memory to 0 or 1");
+}
 
 void PoolMemory::put(TaskSlot& slot, TaskBytes& place, std::span<const std::byte> bytes) {
   place = {0, bytes.size()};
