@@ -2,7 +2,9 @@
 #include "shoal/queue.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
+#include <memory>
 #include <stdexcept>
 #include <string>
 
@@ -19,6 +21,12 @@ namespace {
       std::to_string(object.mapping().tables().header().max_threads) +
       ") use its queues; create it with more SegmentOptions::max_threads, or end one");
 }
+
+// A small item, in memory of this process: instead of a block.
+struct PrivateRoom {
+  alignas(64) std::byte bytes[64];
+};
+constexpr std::uint32_t kNoBlock = ~std::uint32_t{0};
 
 }  // namespace
 
@@ -108,16 +116,23 @@ std::optional<QueueHandle::Room> QueueHandle::take(Deadline deadline) const {
 
 // Out of its slot, into room that is counted as lent: the queue is as full as before. Who waits for
 // an item has no such room meanwhile, else there might be none for the item.
+//
+// Nor does it wait for room: that may be in the hands of one who waits for this very item to go.
+// Loans and pushes at the same moment may be one too many. Then the item goes into this process's
+// own memory.
 std::optional<QueueHandle::Room> QueueHandle::take_small(Call& call, Deadline deadline) const {
   while (call.wait_for_item(deadline)) {
     Call::Borrowed room(call, true);
-    if (!room.claim_in_any_case(deadline)) return std::nullopt;
+    const bool has_block = room.claim_in_any_case(kDoNotWait);
+    std::unique_ptr<PrivateRoom> own(has_block ? nullptr : new PrivateRoom);
     std::uint64_t position = 0;
     if (!call.claim_pop(position, kDoNotWait)) continue;  // somebody else was quicker
-    std::memcpy(at(room.block()), call.item(position), item_.size);
+    void* const to = has_block ? at(room.block()) : own->bytes;
+    std::memcpy(to, call.item(position), item_.size);
     call.released(position);
+    own.release();  // give_back() has it
     const std::uint32_t block = room.keep();
-    return Room{block, call.me(), at(block)};
+    return Room{has_block ? block : kNoBlock, call.me(), to};
   }
   return std::nullopt;
 }
@@ -136,7 +151,10 @@ std::optional<QueueHandle::Room> QueueHandle::take_block(Call& call, Deadline de
 void QueueHandle::give_back(const Room& room) const {
   if (handle_.object->mapping().self() != room.owner) return;  // lent to the parent, before a fork
   Call call(*this);
-  if (!call.blocks().give_back(room.block)) return;
+  if (room.block == kNoBlock)
+    delete static_cast<PrivateRoom*>(room.at);
+  else if (!call.blocks().give_back(room.block))
+    return;
   if (item_.is_inline()) call.unlend();
   call.wake_pushers();
 }
