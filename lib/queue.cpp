@@ -130,7 +130,7 @@ std::optional<QueueHandle::Room> QueueHandle::take_small(Call& call, Deadline de
     void* const to = has_block ? at(room.block()) : own->bytes;
     std::memcpy(to, call.item(position), item_.size);
     call.released(position);
-    own.release();  // give_back() has it
+    static_cast<void>(own.release());  // give_back() has it
     const std::uint32_t block = room.keep();
     return Room{has_block ? block : kNoBlock, call.me(), to};
   }

@@ -436,7 +436,8 @@ TEST_CASE("a queue whose tail was written over: Corrupted, at once") {
   const SegmentBytes bytes(name);
   const std::size_t word = bytes.header().heap_at + bytes.object("queue").offset +
                            offsetof(shoal::detail::QueueWord, tail);
-  for (const std::uint64_t tail : {std::uint64_t{1} << 40, std::uint64_t{5} << 60, ~std::uint64_t{3}}) {
+  for (const std::uint64_t tail :
+       {std::uint64_t{1} << 40, std::uint64_t{5} << 60, ~std::uint64_t{3}}) {
     CAPTURE(tail);
     bytes.word(word).store(tail);
     CHECK(verdict_of([&] { static_cast<void>(queue.try_pop()); }) == corrupted);
