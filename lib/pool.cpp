@@ -79,9 +79,9 @@ struct PoolCore::State {
     crews.push_back(fork_crew(last_crew + 1));
     memory.list().change_crew(family, ++last_crew);  // it may have begun: it is ahead of its time
   }
-  [[nodiscard]] std::unique_ptr<Crew> fork_crew(std::uint64_t number) {
+  [[nodiscard]] std::shared_ptr<Crew> fork_crew(std::uint64_t number) {
     try {
-      return std::make_unique<Crew>(memory, options, free_numbers(), number);
+      return std::make_shared<Crew>(memory, options, free_numbers(), number);
     } catch (const std::system_error& error) {
       throw Error(error.code(), "pool: workers cannot be started: " + error.code().message());
     }
@@ -108,7 +108,7 @@ struct PoolCore::State {
 
   // Of a crew whose foreman has ended nobody is left to work, or there is nobody to look after them.
   void mend() {
-    std::erase_if(crews, [this](const std::unique_ptr<Crew>& crew) {
+    std::erase_if(crews, [this](const std::shared_ptr<Crew>& crew) {
       if (!crew->has_ended()) return false;
       dismiss(*crew);
       return true;
@@ -149,7 +149,6 @@ struct PoolCore::State {
     TaskSlot& slot = memory.list().slot(id);
     const std::shared_ptr<Job> job = std::exchange(task.job, nullptr);
     if (job) {
-      --job->tasks_left;
       const bool is_lost =
           core::phase_of(slot.state.load(std::memory_order_relaxed)) == core::TaskPhase::lost;
       is_lost ? lose(*job, task, slot) : deliver(*job, task, slot);
@@ -193,7 +192,6 @@ struct PoolCore::State {
     for (Task& task : tasks) {
       if (!task.job) continue;
       const std::shared_ptr<Job> job = std::exchange(task.job, nullptr);
-      --job->tasks_left;
       fail(*job, task.first, task.items, why);
     }
     has_news = true;
@@ -249,8 +247,7 @@ struct PoolCore::State {
     if (job && waiters == 1 && !job->wants_each() && job->last_task >= oldest &&
         !tasks[job->last_task - oldest].is_back)
       wanted = core::only_task(job->last_task);
-    const bool is_new = memory.list().want(wanted);
-    return is_new;
+    return memory.list().want(wanted);
   }
 
   // Other threads that sleep may have been waiting for what this one has seen.
@@ -273,7 +270,7 @@ struct PoolCore::State {
 
   std::mutex mutex;
   Phase phase = Phase::open;
-  std::vector<std::unique_ptr<Crew>> crews;
+  std::vector<std::shared_ptr<Crew>> crews;  // shared with those who join it
   std::uint64_t last_crew = 0;
   TaskId oldest = 0;  // the first of `tasks`
   std::deque<Task> tasks;
@@ -338,7 +335,6 @@ void PoolCore::submit(const std::shared_ptr<Job>& job, RunTask run,
   memory.put(slot, slot.arguments, arguments);
   state_->tasks.push_back({job, first, items, false});
   job->last_task = id;
-  ++job->tasks_left;
   memory.list().submit(state_->family, id);
 }
 
@@ -392,14 +388,14 @@ void PoolCore::terminate() {
 void PoolCore::join() {
   state_->check_maker();
   for (;;) {
-    Crew* crew = nullptr;
+    std::shared_ptr<Crew> crew;
     if (const std::scoped_lock held(state_->mutex); true) {
       if (state_->phase == State::Phase::open)
         throw std::logic_error("shoal: pool: join: call close() or terminate() first");
       state_->look(true);
       state_->pass_news_on(0);
       if (state_->crews.empty()) return;
-      crew = state_->crews.front().get();
+      crew = state_->crews.front();
     }
     static_cast<void>(crew->ends_by(steady_now() + 10 * core::kMillisecond));
   }

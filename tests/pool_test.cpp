@@ -427,6 +427,19 @@ TEST_CASE("close: what it has is done, nothing new is taken; join waits for that
   first.get();
 }
 
+TEST_CASE("several threads join while another terminates") {
+  for (int i = 0; i < 20; ++i) {
+    Pool pool(2);
+    auto asleep = pool.apply_async([] { sleep_forever(); });
+    pool.close();
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 3; ++t) threads.emplace_back([&] { pool.join(); });
+    pool.terminate();
+    for (std::thread& thread : threads) thread.join();
+    CHECK_THROWS_AS(asleep.get(), shoal::Closed);
+  }
+}
+
 TEST_CASE("terminate: at once, ten thousand tasks or not; what had not come will not") {
   Pool pool(2);
   auto done = pool.apply_async(square, 3);

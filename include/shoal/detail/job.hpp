@@ -40,7 +40,6 @@ class Job {
 
   // The pool's own account.
   std::uint64_t last_task = 0;
-  std::size_t tasks_left = 0;
 };
 
 // Of one call, in a worker: what it returned, or the exception that is being handled.
