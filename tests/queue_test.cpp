@@ -33,6 +33,7 @@
 #include "support/child.hpp"
 #include "support/expect.hpp"
 #include "support/gate.hpp"
+#include "support/segment_bytes.hpp"
 #include "support/shared.hpp"
 #include "support/temp_name.hpp"
 #include "support/waiting.hpp"
@@ -736,6 +737,28 @@ TEST_CASE("a process with other addresses finds the same items, of every sort") 
   }
   there.close();
   CHECK(child.succeeds());
+}
+
+// As when a push looks for what is lent while another thread lends: both find room for the last item.
+TEST_CASE("a take waits for no room that a loan has, whose push waits for the item to be taken") {
+  const TempName name;
+  const Segment segment(name);
+  const Queue<int> queue(segment, "q", 1);
+  Child child([&] {
+    Loan<int> loan = queue.loan();
+    *loan = 2;
+    const SegmentBytes bytes(name);
+    const std::size_t at = bytes.header().heap_at + bytes.object("q").offset +
+                           offsetof(shoal::detail::QueueWord, loaned);
+    std::atomic_ref(reinterpret_cast<std::uint32_t&>(bytes[at])).store(0);
+    if (!queue.try_push(1)) return 1;
+    std::thread pusher([&] { queue.push(std::move(loan)); });
+    if (const auto taken = queue.take(); *taken != 1) return 2;
+    if (const auto taken = queue.take(); *taken != 2) return 3;
+    pusher.join();
+    return queue.try_push(4) && !queue.try_push(5) && queue.try_pop() == 4 ? 0 : 4;
+  });
+  CHECK(child.exit_status() == 0);
 }
 
 TEST_CASE("threads and processes, capacity 1 to 7, by every kind of call: each item once") {
