@@ -8,7 +8,7 @@
 #   lib/os          the standard library, the system, Boost, os/, shoal/detail/
 #   lib/*           the standard library, each other, core/, os/, shoal/
 #   tools           the standard library, the system, CLI11, JSON, each other, lib, shoal/
-#   demos           the standard library, <unistd.h>, Boost.Process, CLI11, shoal/, each other
+#   demos           the standard library, <unistd.h>, <getopt.h>, Boost.Process, shoal/, each other
 #   benchmarks      anything but the inside of the library
 cmake_minimum_required(VERSION 3.24)
 
@@ -87,7 +87,7 @@ check(FILES ${tools}
 
 file(GLOB_RECURSE demos ${ROOT}/demos/*.hpp ${ROOT}/demos/*.cpp)
 check(FILES ${demos}
-  ALLOW ${std} "<unistd\\.h>" "<boost/process/.+>" "<CLI/.+>" "[<\"]shoal/[a-z_]+\\.hpp[>\"]"
+  ALLOW ${std} "<unistd\\.h>" "<getopt\\.h>" "<boost/process/.+>" "[<\"]shoal/[a-z_]+\\.hpp[>\"]"
     "\"[a-z_]+\\.hpp\"")
 
 file(GLOB_RECURSE benchmarks ${ROOT}/benchmarks/*.hpp ${ROOT}/benchmarks/*.cpp)
