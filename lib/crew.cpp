@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "crew.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -18,24 +19,28 @@ using core::TaskId;
 constexpr std::int32_t kKilled = os::kKill;
 constexpr int kBadStatus = 1;
 
+struct CrewPlan {
+  const CrewOptions& options;
+  std::uint32_t first;
+  std::uint64_t number;
+  std::vector<WorkerRange> older;
+};
+
 // --- A worker: does tasks, until it is to leave.
 
 class Worker {
  public:
-  Worker(PoolMemory& memory, const CrewOptions& options, std::uint32_t number, std::uint64_t crew)
-      : memory_(memory),
-        options_(options),
-        words_(memory.worker(number)),
-        number_(number),
-        crew_(crew) {}
+  Worker(PoolMemory& memory, const CrewPlan& plan, std::uint32_t number)
+      : memory_(memory), plan_(plan), words_(memory.worker(number)), number_(number) {}
 
   int run() {
     words_.pid.store(os::process_id(), std::memory_order_relaxed);
     if (!begin()) return kBadStatus;
-    words_.has_begun.store(1, std::memory_order_release);
-    for (std::size_t done = 0;
-         options_.max_tasks_per_child == 0 || done < options_.max_tasks_per_child; ++done) {
-      const auto id = memory_.list().claim(family_, words_.note, number_, crew_);
+    words_.has_begun.store(1, std::memory_order_release);  // -> Foreman::hear()
+    memory_.list().enter(family_, plan_.number, [this] { return has_room(); });
+    const std::size_t most = plan_.options.max_tasks_per_child;
+    for (std::size_t done = 0; most == 0 || done < most; ++done) {
+      const auto id = memory_.list().claim(family_, words_.note, number_, plan_.number);
       if (!id) break;
       perform(*id);
     }
@@ -45,13 +50,23 @@ class Worker {
  private:
   bool begin() {
     try {
-      if (options_.initializer) options_.initializer();
+      if (plan_.options.initializer) plan_.options.initializer();
       return true;
     } catch (...) {
       const os::Caught caught = os::caught();
       words_.complaint.make(caught.type, caught.what);
       return false;
     }
+  }
+
+  // As many of this crew may work as there are places that older workers have left.
+  [[nodiscard]] bool has_room() const {
+    std::uint32_t busy = 0;
+    for (const WorkerRange& range : plan_.older)
+      for (std::uint32_t i = 0; i < range.count; ++i)
+        busy +=
+            memory_.worker(range.first + i).note.load(std::memory_order_seq_cst) != core::kNoTask;
+    return number_ - plan_.first + busy < plan_.options.size;
   }
 
   void perform(TaskId id) {
@@ -80,10 +95,9 @@ class Worker {
   }
 
   PoolMemory& memory_;
-  const CrewOptions& options_;
+  const CrewPlan& plan_;
   WorkerWords& words_;
   const std::uint32_t number_;
-  const std::uint64_t crew_;
   Family family_;
   std::vector<std::byte> results_;
 };
@@ -92,12 +106,11 @@ class Worker {
 
 class Foreman {
  public:
-  Foreman(PoolMemory& memory, const CrewOptions& options, std::uint32_t first, std::uint64_t crew,
-          const os::RollCall& roll_call)
-      : memory_(memory), options_(options), first_(first), crew_(crew), roll_call_(roll_call) {}
+  Foreman(PoolMemory& memory, const CrewPlan& plan, const os::RollCall& roll_call)
+      : memory_(memory), plan_(plan), roll_call_(roll_call) {}
 
   int run() {
-    for (std::uint32_t number = first_; number < first_ + options_.size; ++number) start(number);
+    for (std::uint32_t i = 0; i < plan_.options.size; ++i) start(plan_.first + i);
     while (!places_.empty() || !unfilled_.empty()) {
       const auto ended = os::wait_for_child(unfilled_.empty() ? kLong : kShort);
       if (ended) replace(*ended);
@@ -116,7 +129,7 @@ class Foreman {
     words.has_begun.store(0, std::memory_order_relaxed);
     const std::int32_t pid = os::fork_worker([&] {
       roll_call_.keep_to_itself();
-      return Worker(memory_, options_, number, crew_).run();
+      return Worker(memory_, plan_, number).run();
     });
     if (pid < 0)
       unfilled_.push_back(number);  // for want of processes, or memory: there may be some later
@@ -159,7 +172,7 @@ class Foreman {
 
   bool is_wanted() {
     const auto& words = memory_.list().words();
-    if (words.crew.load(std::memory_order_acquire) > crew_) return false;
+    if (words.crew.load(std::memory_order_acquire) > plan_.number) return false;
     if (memory_.complaint().is_made.load(std::memory_order_acquire) != 0) return false;
     return words.closing.load(std::memory_order_acquire) == 0 ||
            words.next.load(std::memory_order_acquire) <
@@ -167,21 +180,19 @@ class Foreman {
   }
 
   PoolMemory& memory_;
-  const CrewOptions& options_;
-  const std::uint32_t first_;
-  const std::uint64_t crew_;
+  const CrewPlan& plan_;
   const os::RollCall& roll_call_;
   std::unordered_map<std::int32_t, std::uint32_t> places_;  // by pid
   std::vector<std::uint32_t> unfilled_;
   int futile_ = 0;
 };
 
-int be_foreman(PoolMemory& memory, const CrewOptions& options, std::uint32_t first,
-               std::uint64_t crew, const os::Tether& tether, const os::RollCall& roll_call) {
+int be_foreman(PoolMemory& memory, const CrewPlan& plan, const os::Tether& tether,
+               const os::RollCall& roll_call) {
   try {
     os::become_foreman();
     tether.tie_group();
-    return Foreman(memory, options, first, crew, roll_call).run();
+    return Foreman(memory, plan, roll_call).run();
   } catch (...) {
     return kBadStatus;  // it is looked after as if it had been killed
   }
@@ -198,11 +209,11 @@ void bury_worker(PoolMemory& memory, std::uint32_t number, WorkerEnd end) {
 }
 
 Crew::Crew(PoolMemory& memory, const CrewOptions& options, std::uint32_t first,
-           std::uint64_t number)
-    : first_(first), size_(options.size), foreman_([&] {
+           std::uint64_t number, std::vector<WorkerRange> older)
+    : workers_{first, options.size}, foreman_([&] {
+        const CrewPlan plan{options, first, number, std::move(older)};
         const os::PassOn passed_on = roll_call_.pass_on();
-        return os::Child(
-            [&] { return be_foreman(memory, options, first, number, tether_, roll_call_); });
+        return os::Child([&] { return be_foreman(memory, plan, tether_, roll_call_); });
       }()) {
   roll_call_.begin();
 }

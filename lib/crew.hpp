@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
+#include <vector>
 
 #include "os/child.hpp"
 #include "os/roll_call.hpp"
@@ -18,6 +18,12 @@ struct CrewOptions {
   std::function<void()> initializer;
 };
 
+// Numbers of workers: so many, from `first` on.
+struct WorkerRange {
+  std::uint32_t first;
+  std::uint32_t count;
+};
+
 // The workers of a Pool, and their foreman: a process forked from the user's, with a single thread,
 // that forks the workers, buries those that end, and forks others in their place. It needs nothing of
 // the user's process, which may be busy; and ends, with all of them, when that does.
@@ -26,11 +32,12 @@ struct CrewOptions {
 // process's to handle.
 class Crew {
  public:
-  // Workers have the numbers from `first` on. `memory` outlives it. Throws std::system_error.
-  Crew(PoolMemory& memory, const CrewOptions& options, std::uint32_t first, std::uint64_t number);
+  // Workers have the numbers from `first` on. They and the workers of `older` crews do options.size tasks
+  // at once, no more. `memory` outlives it. Throws std::system_error.
+  Crew(PoolMemory& memory, const CrewOptions& options, std::uint32_t first, std::uint64_t number,
+       std::vector<WorkerRange> older);
 
-  [[nodiscard]] std::uint32_t first() const { return first_; }
-  [[nodiscard]] std::uint32_t size() const { return size_; }
+  [[nodiscard]] WorkerRange workers() const { return workers_; }
   // The foreman has ended: all have left, or somebody has killed it.
   [[nodiscard]] bool has_ended();
   // Kills whoever is there, and waits until they are gone.
@@ -38,8 +45,7 @@ class Crew {
   [[nodiscard]] bool ends_by(Deadline deadline);
 
  private:
-  const std::uint32_t first_;
-  const std::uint32_t size_;
+  const WorkerRange workers_;
   os::Tether tether_;
   os::RollCall roll_call_;
   os::Child foreman_;

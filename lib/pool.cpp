@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "shoal/pool.hpp"
 
-#include <algorithm>
 #include <cstring>
 #include <deque>
-#include <limits>
-#include <optional>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
-#include "crew.hpp"
+#include "crew_list.hpp"
 #include "os/arena.hpp"
 #include "os/exception.hpp"
 #include "os/process.hpp"
@@ -59,7 +55,7 @@ struct PoolCore::State {
   };
   enum class Phase { open, closed, terminated };
 
-  explicit State(CrewOptions crew_options) : options(std::move(crew_options)) { hire(); }
+  explicit State(CrewOptions crew_options) : options(std::move(crew_options)) { crews.hire(); }
 
   void check_maker() const {
     if (os::process_id() != maker)
@@ -74,54 +70,9 @@ struct PoolCore::State {
 
   // --- Crews
 
-  // Workers that have the memory of this process as it is now. Those of before leave.
-  void hire() {
-    crews.push_back(fork_crew(last_crew + 1));
-    memory.list().change_crew(family, ++last_crew);  // it may have begun: it is ahead of its time
-  }
-  [[nodiscard]] std::shared_ptr<Crew> fork_crew(std::uint64_t number) {
-    try {
-      return std::make_shared<Crew>(memory, options, free_numbers(), number);
-    } catch (const std::system_error& error) {
-      throw Error(error.code(), "pool: workers cannot be started: " + error.code().message());
-    }
-  }
-
-  // For as many workers: numbers that no other crew's have.
-  [[nodiscard]] std::uint32_t free_numbers() {
-    for (;;) {
-      std::uint32_t first = 0;
-      for (const auto& crew : crews)  // in the order of their numbers, or after a wait
-        first = std::max(first, crew->first() + crew->size());
-      if (first + options.size <= core::kMostWorkers) return first;
-      if (const auto gap = gap_before_all()) return *gap;
-      static_cast<void>(crews.front()->ends_by(steady_now() + 10 * core::kMillisecond));
-      mend();
-    }
-  }
-  [[nodiscard]] std::optional<std::uint32_t> gap_before_all() const {
-    std::uint32_t least = core::kMostWorkers;
-    for (const auto& crew : crews) least = std::min(least, crew->first());
-    if (least >= options.size) return 0;
-    return std::nullopt;
-  }
-
-  // Of a crew whose foreman has ended nobody is left to work, or there is nobody to look after them.
   void mend() {
-    std::erase_if(crews, [this](const std::shared_ptr<Crew>& crew) {
-      if (!crew->has_ended()) return false;
-      dismiss(*crew);
-      return true;
-    });
-    if (crews.empty() && is_needed()) hire();
-  }
-  void dismiss(Crew& crew) {
-    crew.end();
-    for (std::uint32_t i = 0; i < crew.size(); ++i) {
-      const std::uint32_t number = crew.first() + i;
-      const auto pid = static_cast<std::int32_t>(memory.worker(number).pid.load());
-      bury_worker(memory, number, {pid, os::kKill, 0});
-    }
+    crews.drop_ended();
+    if (crews.empty() && is_needed()) crews.hire();
   }
   [[nodiscard]] bool is_needed() {
     if (phase == Phase::terminated || is_broken()) return false;
@@ -257,8 +208,7 @@ struct PoolCore::State {
   }
 
   void end_crews() {
-    for (const auto& crew : crews) crew->end();
-    crews.clear();
+    crews.end_all();
     take_back();
     fail_all(std::make_exception_ptr(Closed("pool: it was terminated before that was done")));
   }
@@ -270,8 +220,7 @@ struct PoolCore::State {
 
   std::mutex mutex;
   Phase phase = Phase::open;
-  std::vector<std::shared_ptr<Crew>> crews;  // shared with those who join it
-  std::uint64_t last_crew = 0;
+  CrewList crews{memory, options};
   TaskId oldest = 0;  // the first of `tasks`
   std::deque<Task> tasks;
   int waiters = 0;
@@ -310,7 +259,7 @@ bool PoolCore::may_hold_address(std::span<const std::byte> bytes) {
 void PoolCore::renew_workers() {
   const std::scoped_lock held(state_->mutex);
   state_->mend();
-  if (state_->phase == State::Phase::open) state_->hire();
+  if (state_->phase == State::Phase::open) state_->crews.hire();
 }
 
 void PoolCore::submit(const std::shared_ptr<Job>& job, RunTask run,
@@ -329,7 +278,7 @@ void PoolCore::submit(const std::shared_ptr<Job>& job, RunTask run,
   state_->check_open();  // another thread may have ended it by now
   const TaskId id = state_->oldest + state_->tasks.size();
   TaskSlot& slot = memory.list().slot(id);
-  slot.crew = state_->last_crew;
+  slot.crew = state_->crews.newest();
   slot.run = run;
   slot.result = {};
   memory.put(slot, slot.arguments, arguments);
@@ -395,7 +344,7 @@ void PoolCore::join() {
       state_->look(true);
       state_->pass_news_on(0);
       if (state_->crews.empty()) return;
-      crew = state_->crews.front();
+      crew = state_->crews.oldest();
     }
     static_cast<void>(crew->ends_by(steady_now() + 10 * core::kMillisecond));
   }

@@ -40,7 +40,7 @@ struct WorkerEnd {
 
 // Why there is no use in starting workers: the type of an exception, and its what().
 struct Complaint {
-  std::atomic<std::uint32_t> is_made;
+  std::atomic<std::uint32_t> is_made;  // released by make(), acquired by whoever reads the texts
   std::array<char, 250> type;
   std::array<char, 766> what;
 
@@ -49,7 +49,7 @@ struct Complaint {
 
 struct WorkerWords {
   std::atomic<std::uint64_t> note;
-  std::atomic<std::uint32_t> pid;
+  std::atomic<std::uint32_t> pid;        // read when nobody is left to write it
   std::atomic<std::uint32_t> has_begun;  // its initializer has returned
   Complaint complaint;
 };
@@ -84,7 +84,7 @@ class PoolMemory {
 
   struct Shared {
     core::TaskListWords<Family> words;
-    alignas(64) std::atomic<std::uint64_t> pages;  // ever taken
+    alignas(64) std::atomic<std::uint64_t> pages;  // ever taken; nothing is published by it
     alignas(64) Complaint complaint;
     std::array<WorkerWords, core::kMostWorkers> workers;
     std::array<std::atomic<std::uint64_t>, kSlots / 64> done;

@@ -4,8 +4,6 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,6 +29,7 @@
 #include "support/patience.hpp"
 #include "support/shared.hpp"
 #include "support/temp_name.hpp"
+#include "support/waiting.hpp"
 
 using namespace shoal_test;
 using namespace std::chrono_literals;
@@ -70,16 +69,6 @@ std::string written_to(int descriptor, F function) {
   text.resize(std::fread(text.data(), 1, text.size(), file));
   std::fclose(file);
   return text;
-}
-
-// Has that process ended, whoever is to wait for it?
-bool ends_soon(pid_t pid) {
-  const int descriptor = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
-  if (descriptor < 0) return true;
-  pollfd ended{descriptor, POLLIN, 0};
-  const bool has = ::poll(&ended, 1, static_cast<int>(patient(20s).count())) > 0;
-  ::close(descriptor);
-  return has;
 }
 
 }  // namespace

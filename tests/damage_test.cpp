@@ -20,7 +20,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -34,6 +33,7 @@
 
 #include "format.hpp"
 #include "support/child.hpp"
+#include "support/full_programme.hpp"
 #include "support/gate.hpp"
 #include "support/segment_bytes.hpp"
 #include "support/shared.hpp"
@@ -50,8 +50,6 @@ using shoal::Value;
 namespace format = shoal::format;
 
 namespace {
-
-bool full() { return std::getenv("SHOAL_TEST_FULL") != nullptr; }
 
 using Large = std::array<unsigned char, 5000>;
 
@@ -325,7 +323,7 @@ TEST_CASE(
   const shoal::detail::Tables tables = bytes.tables();
   std::vector<std::size_t> points;
   const auto add = [&](std::size_t from, std::size_t size) {
-    const std::size_t step = full() ? 1 : 3;
+    const std::size_t step = full_programme() ? 1 : 3;
     for (std::size_t at = from; at < from + size; at += step) points.push_back(at);
   };
   add(format::kMarksAt, sizeof(format::Marks));
@@ -423,7 +421,8 @@ TEST_CASE("records that change between check and use: nothing outside the segmen
       if (i % 4 == 2) attempt([&] { segment.erase("new"); });
     }
   };
-  Child opener([&] { work(full() ? 2000000 : 60000); }, full() ? 300000ms : 40000ms);
+  Child opener([&] { work(full_programme() ? 2000000 : 60000); },
+               full_programme() ? 300000ms : 40000ms);
   CHECK(opener.exit_status() == 0);
   over.open();
   CHECK(scribbler.succeeds());
@@ -467,7 +466,7 @@ TEST_CASE(
   const SegmentBytes bytes(name);
   auto* const words = reinterpret_cast<std::uint64_t*>(&bytes[bytes.tables().header().heap_at]);
   std::mt19937_64 random(11);
-  for (int i = 0; i < (full() ? 5000 : 300); ++i) {
+  for (int i = 0; i < (full_programme() ? 5000 : 300); ++i) {
     const std::array<std::uint64_t, 4> words_of_garbage = {garbage(random), garbage(random),
                                                            garbage(random), garbage(random)};
     for (std::size_t w = 0; w < 4; ++w) std::atomic_ref(words[w]).store(words_of_garbage[w]);

@@ -8,13 +8,13 @@
 
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <thread>
 #include <vector>
 
 #include "shoal/value.hpp"
 #include "support/child.hpp"
 #include "support/expect.hpp"
+#include "support/full_programme.hpp"
 #include "support/shared.hpp"
 #include "support/temp_name.hpp"
 #include "support/waiting.hpp"
@@ -62,7 +62,7 @@ TEST_CASE("a set that is cleared at once wakes all who waited, each time") {
   const Event event(segment, "e");
   const shoal::Value<int> seen(segment, "seen");
   const shoal::Value<int> cleared(segment, "cleared");
-  const int pulses = std::getenv("SHOAL_TEST_FULL") ? 10'000 : 500;
+  const int pulses = full_programme() ? 10'000 : 500;
   Child waiter(
       [&] {
         for (int i = 0; i < pulses; ++i) {

@@ -13,7 +13,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <optional>
 #include <random>
 #include <shoal/shoal.hpp>
@@ -24,6 +23,7 @@
 #include "linearizability/call.hpp"
 #include "linearizability/crew.hpp"
 #include "linearizability/models.hpp"
+#include "support/full_programme.hpp"
 #include "support/shared.hpp"
 #include "support/temp_name.hpp"
 
@@ -32,8 +32,6 @@ using namespace std::chrono_literals;
 using shoal::Segment;
 
 namespace {
-
-bool full() { return std::getenv("SHOAL_TEST_FULL") != nullptr; }
 
 template <class Model>
 bool linearizable(Model model, History history) {
@@ -607,7 +605,7 @@ Tally record(const std::string& name, Subject& subject, int histories,
 }
 
 // Of each type as many as that, or a fiftieth.
-int share(int histories) { return full() ? histories : histories / 50; }
+int share(int histories) { return full_programme() ? histories : histories / 50; }
 
 // Nothing is wrong, and enough was at the same time.
 template <class S>
@@ -617,7 +615,7 @@ void check(const std::string& name, S&& subject, int histories) {
   CHECK_MESSAGE(tally.wrong == 0, tally.first_wrong);
   CHECK(tally.histories >= share(histories));
   CHECK(tally.calls == tally.histories * static_cast<int>(Crew::kCalls));
-  CHECK(tally.contended * (full() ? 20 : tally.histories) >= tally.histories);
+  CHECK(tally.contended * (full_programme() ? 20 : tally.histories) >= tally.histories);
 }
 
 template <class S>
@@ -627,7 +625,7 @@ void check_with_kills(const std::string& name, S&& subject, int histories) {
   CHECK_MESSAGE(tally.wrong == 0, tally.first_wrong);
   CHECK(tally.histories >= share(histories));
   CHECK(tally.kills * 20 >= tally.histories);
-  if (full()) CHECK(tally.pending * 50 >= tally.kills);
+  if (full_programme()) CHECK(tally.pending * 50 >= tally.kills);
 }
 
 template <class S>

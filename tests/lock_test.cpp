@@ -20,7 +20,6 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -35,6 +34,7 @@
 #include <vector>
 
 #include "support/child.hpp"
+#include "support/full_programme.hpp"
 #include "support/gate.hpp"
 #include "support/patience.hpp"
 #include "support/shared.hpp"
@@ -50,8 +50,6 @@ using shoal::Segment;
 using std::chrono::steady_clock;
 
 namespace {
-
-bool full() { return std::getenv("SHOAL_TEST_FULL") != nullptr; }
 
 // Takes the lock, and lets it go.
 void take_turn(const Lock& lock) { const std::scoped_lock held(lock); }
@@ -743,7 +741,7 @@ TEST_CASE("a dead owner is named right after hundreds of new processes have used
   holder.kill();
   const pid_t dead_told = die_holding(told);
   CHECK_THROWS_AS(told.lock(), shoal::OwnerDied);
-  for (int i = full() ? 2000 : 200; i > 0; --i) {
+  for (int i = full_programme() ? 2000 : 200; i > 0; --i) {
     Child child([&] {
       const Lock mine(Segment(name), "other");
       std::scoped_lock held(mine);
@@ -1449,7 +1447,7 @@ TEST_CASE("mutual exclusion of processes and threads, some of them killed at ran
     add(
         children, [&, i] { process(i * 100); }, 300s);
   std::mt19937 random(99);
-  const int kills = full() ? 5000 : 300;
+  const int kills = full_programme() ? 5000 : 300;
   for (int kill = 0; kill < kills; ++kill) {
     const std::int64_t before = *turns;
     const auto end = steady_clock::now() + patient(10s);

@@ -3,9 +3,8 @@
 // Pool: functions called in worker processes.
 
 #include <doctest/doctest.h>
-#include <poll.h>
+#include <sched.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -13,7 +12,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <iterator>
@@ -31,10 +29,12 @@
 #include <vector>
 
 #include "support/child.hpp"
+#include "support/full_programme.hpp"
 #include "support/gate.hpp"
 #include "support/patience.hpp"
 #include "support/shared.hpp"
 #include "support/temp_name.hpp"
+#include "support/waiting.hpp"
 
 using namespace shoal_test;
 using namespace std::chrono_literals;
@@ -47,8 +47,6 @@ using shoal::Value;
 using shoal::WorkerDied;
 
 namespace {
-
-bool full() { return std::getenv("SHOAL_TEST_FULL") != nullptr; }
 
 int square(int x) { return x * x; }
 int add(int a, int b) { return a + b; }
@@ -103,15 +101,6 @@ std::vector<int> squares(int count) {
   std::vector<int> expected;
   for (int i = 0; i < count; ++i) expected.push_back(i * i);
   return expected;
-}
-
-bool ends_soon(pid_t pid) {
-  const int descriptor = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
-  if (descriptor < 0) return true;
-  pollfd ended{descriptor, POLLIN, 0};
-  const bool has = ::poll(&ended, 1, static_cast<int>(patient(20s).count())) > 0;
-  ::close(descriptor);
-  return has;
 }
 
 // Which process is the parent of a worker: its foreman.
@@ -472,6 +461,29 @@ TEST_CASE("a pool that goes takes its workers along; results may outlive it") {
   CHECK(second.apply(square, 2) == 4);
 }
 
+TEST_CASE("calls that need new workers overlap: no more than size() tasks run at once") {
+  struct Work {
+    std::atomic<int> now, most;
+  };
+  const Shared<Work> work;
+  const Work& shared = *work;
+  Pool pool(2);
+  std::vector<shoal::AsyncResult<void>> results;
+  for (int i = 0; i < 16; ++i) {
+    results.push_back(pool.apply_async([&shared] {
+      auto& [now, most] = const_cast<Work&>(shared);
+      const int count = ++now;
+      for (int seen = most; seen < count && !most.compare_exchange_weak(seen, count);) {
+      }
+      for (int turn = 0; turn < 2000; ++turn) ::sched_yield();
+      --now;
+    }));
+  }
+  for (auto& result : results) result.get();
+  CHECK(work->most >= 1);
+  CHECK(work->most <= 2);
+}
+
 TEST_CASE("each worker is initialized; what that throws, every call throws") {
   const TempName name;
   const Segment segment(name);
@@ -761,12 +773,13 @@ void map_among_killers(int kills, Work work) {
 }  // namespace
 
 TEST_CASE("workers are killed at random during a long map: every result is right in the end") {
-  map_among_killers(full() ? 1000 : 50, square_as_a_victim);
+  map_among_killers(full_programme() ? 1000 : 50, square_as_a_victim);
 }
 
 TEST_CASE("likewise where each call has workers forked anew") {
   int none = 0;
-  map_among_killers(full() ? 50 : 20, [&none](int x) { return square_as_a_victim(x) + none; });
+  map_among_killers(full_programme() ? 50 : 20,
+                    [&none](int x) { return square_as_a_victim(x) + none; });
 }
 
 TEST_SUITE_END();

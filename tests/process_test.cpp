@@ -19,7 +19,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -33,6 +32,7 @@
 
 #include "format.hpp"
 #include "support/child.hpp"
+#include "support/full_programme.hpp"
 #include "support/gate.hpp"
 #include "support/patience.hpp"
 #include "support/shared.hpp"
@@ -49,8 +49,6 @@ using shoal::Value;
 namespace format = shoal::format;
 
 namespace {
-
-bool full() { return std::getenv("SHOAL_TEST_FULL") != nullptr; }
 
 // A segment's tables, looked at from outside: its user is no participant.
 class Onlooker {
@@ -195,7 +193,7 @@ TEST_CASE("records of the dead are used again before the table is full of them")
   const TempName name;
   const Segment segment(name, with_processes(4));
   const Onlooker look(name);
-  for (int i = full() ? 1000 : 100; i > 0; --i) {
+  for (int i = full_programme() ? 1000 : 100; i > 0; --i) {
     Child child([&] {
       const Lock lock(segment, "lock" + std::to_string(i % 5));
       if (!lock.try_lock()) return false;
@@ -434,7 +432,7 @@ TEST_CASE("threads that wait and end leave no record behind") {
   const Segment segment(name, options);
   const Lock lock(segment, "lock");
   const Onlooker look(name);
-  const int batches = full() ? 1250 : 125;
+  const int batches = full_programme() ? 1250 : 125;
   std::int64_t count = 0;
   for (int batch = 0; batch < batches; ++batch) {
     std::vector<std::thread> threads;
@@ -576,7 +574,7 @@ TEST_CASE(
   SegmentOptions options;
   options.capacity = 1 << 20;
   const Segment segment(name, options);
-  const int rounds = full() ? 500 : 50;
+  const int rounds = full_programme() ? 500 : 50;
   for (int round = 0; round < rounds; ++round) {
     const Gate erased;
     const Gate done;
@@ -617,7 +615,7 @@ TEST_CASE(
     doctest::skip(kForkBesideThreadsMayHang)) {
   const TempName name;
   const Segment keep(name);
-  const int rounds = full() ? 1000 : 60;
+  const int rounds = full_programme() ? 1000 : 60;
   Child process(
       [&] {
         std::atomic<bool> over = false;

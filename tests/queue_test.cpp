@@ -13,7 +13,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -32,6 +31,7 @@
 #include "shoal/error.hpp"
 #include "support/child.hpp"
 #include "support/expect.hpp"
+#include "support/full_programme.hpp"
 #include "support/gate.hpp"
 #include "support/segment_bytes.hpp"
 #include "support/shared.hpp"
@@ -51,8 +51,6 @@ using shoal::Taken;
 namespace {
 
 constexpr std::size_t kCapacities[] = {1, 2, 3, 7, 64, 1000};
-
-bool full_programme() { return std::getenv("SHOAL_TEST_FULL") != nullptr; }
 
 // Bytes of a size and an alignment, told from each other by their first.
 template <std::size_t Size, std::size_t Alignment = 1>

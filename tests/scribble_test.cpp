@@ -20,7 +20,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <memory>
@@ -35,6 +34,7 @@
 
 #include "format.hpp"
 #include "support/child.hpp"
+#include "support/full_programme.hpp"
 #include "support/gate.hpp"
 #include "support/patience.hpp"
 #include "support/segment_bytes.hpp"
@@ -52,8 +52,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Random = std::mt19937_64;
 using Wide = std::array<std::uint64_t, 40>;  // no atomic, and no item of a slot
-
-bool full() { return std::getenv("SHOAL_TEST_FULL") != nullptr; }
 
 shoal::SegmentOptions small() {
   shoal::SegmentOptions options;
@@ -533,7 +531,7 @@ class Round {
 TEST_SUITE_BEGIN("Scribble");
 
 TEST_CASE("garbage written into a live segment: errors, time-outs, wrong data, no more") {
-  const std::int64_t all = full() ? 50'000 : 1'000;
+  const std::int64_t all = full_programme() ? 50'000 : 1'000;
   const std::int64_t each = 250;
   static const unsigned seed = std::random_device()();
   const auto begin = Clock::now();

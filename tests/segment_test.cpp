@@ -13,7 +13,6 @@
 #include <barrier>
 #include <csignal>
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -32,6 +31,7 @@
 #include "format.hpp"
 #include "os/file.hpp"
 #include "support/child.hpp"
+#include "support/full_programme.hpp"
 #include "support/gate.hpp"
 #include "support/shared.hpp"
 #include "support/temp_name.hpp"
@@ -947,7 +947,7 @@ TEST_CASE(
     children.push_back(
         std::make_unique<Child>([&, i] { return work(i); }, std::chrono::seconds(60)));
   std::mt19937 random(1);
-  const int kills = std::getenv("SHOAL_TEST_FULL") != nullptr ? 2000 : 150;
+  const int kills = full_programme() ? 2000 : 150;
   for (int kill = 0; kill < kills; ++kill) {
     const std::int64_t before = *rounds;
     while (*rounds < before + static_cast<std::int64_t>(random() % 20)) ::usleep(50);

@@ -18,7 +18,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <map>
 #include <random>
 #include <thread>
@@ -27,6 +26,7 @@
 #include "shoal/queue.hpp"
 #include "shoal/segment.hpp"
 #include "support/child.hpp"
+#include "support/full_programme.hpp"
 #include "support/shared.hpp"
 #include "support/temp_name.hpp"
 
@@ -173,7 +173,7 @@ class Soak {
 TEST_SUITE_BEGIN("Soak");
 
 TEST_CASE("a queue whose users are killed all the time loses nothing but what a killed one had") {
-  const int kills = std::getenv("SHOAL_TEST_FULL") != nullptr ? 10'000 : 600;
+  const int kills = full_programme() ? 10'000 : 600;
   const unsigned seed = std::random_device()();
   const auto begin = Clock::now();
   Soak soak(seed);

@@ -13,7 +13,6 @@
 #include <cmath>
 #include <csignal>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <memory>
@@ -27,6 +26,7 @@
 #include <vector>
 
 #include "support/child.hpp"
+#include "support/full_programme.hpp"
 #include "support/gate.hpp"
 #include "support/shared.hpp"
 #include "support/temp_name.hpp"
@@ -530,7 +530,7 @@ TEST_CASE("a large Value is never torn, by writers, readers, and writers that ar
     for (;; ++*reads)
       if (!is_whole(value.load())) return 1;
   };
-  const int kills = std::getenv("SHOAL_TEST_FULL") != nullptr ? 3000 : 200;
+  const int kills = full_programme() ? 3000 : 200;
   std::vector<std::unique_ptr<Child>> writers;
   for (unsigned i = 0; i < 2; ++i)
     writers.push_back(std::make_unique<Child>([&, i] { write(i); }, 60s));

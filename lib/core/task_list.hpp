@@ -23,6 +23,12 @@
 // done: a bit for each slot, set when its task is finished or lost, and taken by the master. It may be
 // set again for nothing: the state decides.
 //
+// Crews: workers that have the memory which newer tasks need come while older ones are still at work,
+// and may only be as many as there is room for. An older worker notes a task (T1), then looks whether
+// its time is over (N2); newer ones look at the older ones' notes (N4) when their time has come (N3):
+// all of it sequentially consistent. So what is noted later than that look is not claimed, and room
+// only grows.
+//
 // C1 -> C2: a worker sets the bit, then looks whether the master sleeps; the master says that it
 // sleeps, then looks at the bits: each with a full barrier in between. Likewise S1 -> S2, of tasks
 // handed in and idle workers.
@@ -64,6 +70,7 @@ struct TaskListWords {
   alignas(64) Atomic<TaskId> submitted{};       // all below have been handed in
   Atomic<std::uint32_t> closing{};              // no more will be; idle workers leave
   Atomic<std::uint64_t> crew{};                 // workers of those before it leave
+  Atomic<std::uint32_t> entering{};             // on which workers sleep that have no room yet
   alignas(64) Atomic<TaskId> next{};            // all below have been claimed
   alignas(64) Atomic<std::uint32_t> idle{};     // on which workers sleep
   alignas(64) Atomic<std::uint32_t> waiting{};  // on which the master sleeps
@@ -108,8 +115,9 @@ class TaskList {
     rouse(world);
   }
   void change_crew(World& world, std::uint64_t crew) const {
-    words_.crew.store(crew, std::memory_order_release);
+    words_.crew.store(crew, std::memory_order_seq_cst);  // N3
     rouse(world);
+    let_enter(world);
   }
   // Calls take(id) for each that has been finished or lost since it was last asked, of those from
   // `oldest` on.
@@ -129,6 +137,15 @@ class TaskList {
 
   // --- A worker
 
+  // Waits until its crew's time has come and has_room() says that it may work, which it may then for
+  // good. has_room() looks at the notes of older workers, sequentially consistent (N4).
+  template <class HasRoom>
+  void enter(World& world, std::uint64_t crew, HasRoom has_room) const {
+    core::wait(world, words_.entering, detail::kForever, [&](Glance) {
+      const std::uint64_t now = words_.crew.load(std::memory_order_seq_cst);
+      return now > crew || (now == crew && has_room()) ? Look::done : Look::wait;
+    });
+  }
   // Waits for a task, which is the worker's then. Nothing: it is to leave.
   std::optional<TaskId> claim(World& world, Atomic<std::uint64_t>& note, std::uint32_t worker,
                               std::uint64_t crew) const {
@@ -143,7 +160,7 @@ class TaskList {
     if (claimed)
       core::pass_on(world, words_.idle, has_more() ? 1 : 0);
     else
-      rouse(world);
+      leave(world, note);
     return claimed;
   }
   // It is done, and the result where the master will look for it.
@@ -159,18 +176,28 @@ class TaskList {
   template <class Lose>
   void bury(World& world, Atomic<std::uint64_t>& note, std::uint32_t worker, Lose lose) const {
     const std::uint64_t noted = note.load(std::memory_order_acquire);
-    if (noted == kNoTask) return;
-    const TaskId id = noted - 1;
+    if (noted != kNoTask) bury_claim(world, noted - 1, worker, lose);
+    note.store(kNoTask, std::memory_order_release);
+    let_enter(world);
+  }
+
+ private:
+  template <class Lose>
+  void bury_claim(World& world, TaskId id, std::uint32_t worker, Lose lose) const {
     Slot& held = slot(id);
     if (held.state.load(std::memory_order_acquire) == task_state(TaskPhase::claimed, id, worker)) {
       lose(held);
       held.state.store(task_state(TaskPhase::lost, id), std::memory_order_release);
     }
     if constexpr (World::kMutant != Mutant::burial_says_nothing) tell(world, id);
-    note.store(kNoTask, std::memory_order_release);
   }
 
- private:
+  void leave(World& world, Atomic<std::uint64_t>& note) const {
+    note.store(kNoTask, std::memory_order_release);  // it may have noted what another one claimed
+    rouse(world);
+    let_enter(world);
+  }
+
   std::optional<TaskId> try_claim(Atomic<std::uint64_t>& note, std::uint32_t worker,
                                   std::uint64_t crew) const {
     for (;;) {
@@ -182,8 +209,11 @@ class TaskList {
         // Looked at before the claim: the crew may have changed since the worker asked.
         if (slot(id).crew > crew) return std::nullopt;
         constexpr bool too_late = World::kMutant == Mutant::note_after_claim;
-        if (!too_late) note.store(note_of(id), std::memory_order_release);  // T1
-        is_mine = slot(id).state.compare_exchange_strong(                   // T2
+        if (!too_late) note.store(note_of(id), std::memory_order_seq_cst);  // T1
+        if (World::kMutant != Mutant::claim_without_a_look &&
+            words_.crew.load(std::memory_order_seq_cst) > crew)  // N2
+          return std::nullopt;
+        is_mine = slot(id).state.compare_exchange_strong(  // T2
             state, task_state(TaskPhase::claimed, id, worker), std::memory_order_acq_rel);
       }
       if (World::kMutant == Mutant::note_after_claim && is_mine)
@@ -210,10 +240,12 @@ class TaskList {
       core::wake(world, words_.waiting, kEverybody);
   }
 
-  void rouse(World& world) const {
+  void rouse(World& world) const { wake_all(world, words_.idle); }
+  void let_enter(World& world) const { wake_all(world, words_.entering); }
+  void wake_all(World& world, Atomic<std::uint32_t>& word) const {
     world.fence();
-    if ((words_.idle.load(std::memory_order_relaxed) & detail::kSomebodySleeps) != 0)
-      core::wake(world, words_.idle, kEverybody);
+    if ((word.load(std::memory_order_relaxed) & detail::kSomebodySleeps) != 0)
+      core::wake(world, word, kEverybody);
   }
 
   template <class Take>

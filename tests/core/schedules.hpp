@@ -6,9 +6,9 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 
+#include "support/full_programme.hpp"
 #include "support/scheduler.hpp"
 
 namespace shoal_test {
@@ -16,12 +16,10 @@ namespace shoal_test {
 // All schedules of two participants within these budgets; a random choice for more.
 inline const Options kExhaustive{.schedules = 3'000'000, .preemptions = 3, .stale_reads = 2};
 
-inline bool full() { return std::getenv("SHOAL_TEST_FULL") != nullptr; }
-
 inline Options random_choice(int kills) {
   Options options;
   options.mode = Mode::pct;
-  options.schedules = full() ? 200'000 : 20'000;
+  options.schedules = full_programme() ? 200'000 : 20'000;
   options.kills = kills;
   options.depth = 4;
   return options;

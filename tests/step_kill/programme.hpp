@@ -8,13 +8,14 @@
 //   }
 //
 // With SHOAL_TEST_FULL=1 in the environment they are killed at each instruction, else only where
-// shared memory has changed or a system call has been made, and next to it. When all the tests of a
-// program have run, the sums are printed.
+// shared memory has changed or a system call has been made, and next to it; and while repairing after
+// each sixth of those. When all the tests of a program have run, the sums are printed.
 
 #include <cstddef>
 #include <string>
 
 #include "shoal/segment.hpp"
+#include "support/full_programme.hpp"
 #include "support/step_kill.hpp"
 
 namespace shoal_test {
@@ -28,7 +29,6 @@ struct Floors {
   bool strays = false;
 };
 
-bool full_programme();
 StepOptions thorough();           // every instruction in the full programme
 StepOptions where_changed();      // for long operations: not even then
 StepOptions every_instruction();  // for short ones: always

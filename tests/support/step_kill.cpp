@@ -2,8 +2,11 @@
 #include "support/step_kill.hpp"
 
 #include <sched.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <cstdio>
 #include <stdexcept>
 #include <unordered_set>
@@ -18,18 +21,35 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// A step costs several times as much where tracer and victim are on different CPUs.
+// Whether no other stage on this machine has it, nor will until this process ends.
+bool reserve(std::size_t cpu) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string name =
+      "shoal-step-kill-" + std::to_string(cpu);  // no file: the first byte is 0
+  name.copy(address.sun_path + 1, sizeof address.sun_path - 1);
+  const int kept = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  const auto size = offsetof(sockaddr_un, sun_path) + 1 + name.size();
+  if (::bind(kept, reinterpret_cast<const sockaddr*>(&address), static_cast<socklen_t>(size)) == 0)
+    return true;
+  ::close(kept);
+  return false;
+}
+
+bool stay_on(std::size_t cpu) {
+  cpu_set_t only;
+  CPU_ZERO(&only);
+  CPU_SET(cpu, &only);
+  return ::sched_setaffinity(0, sizeof only, &only) == 0;
+}
+
+// A step costs several times as much where tracer and victim are on different CPUs, and many times as
+// much where another stage is on the same one.
 void stay_on_one_cpu() {
   cpu_set_t allowed;
   if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
-  int skip = ::getpid() % CPU_COUNT(&allowed);  // stages that run at once: not all on the same one
-  for (std::size_t cpu = 0; cpu < std::size_t{CPU_SETSIZE}; ++cpu) {
-    if (!CPU_ISSET(cpu, &allowed) || skip-- > 0) continue;
-    CPU_ZERO(&allowed);
-    CPU_SET(cpu, &allowed);
-    ::sched_setaffinity(0, sizeof allowed, &allowed);
-    return;
-  }
+  for (std::size_t cpu = 0; cpu < std::size_t{CPU_SETSIZE}; ++cpu)
+    if (CPU_ISSET(cpu, &allowed) && reserve(cpu) && stay_on(cpu)) return;
 }
 
 // What happens in the stage.

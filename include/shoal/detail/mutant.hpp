@@ -28,6 +28,7 @@ enum class Mutant {
   serial_not_bumped,        // the parts of an item that has gone count as those of the next one
   note_after_claim,         // a worker claims a task before it notes which
   burial_says_nothing,      // what a dead worker had finished, and not told, is never told
+  claim_without_a_look,     // an older worker claims a task when newer ones have taken its place
   pending_after_claim,      // an item is popped before it is written down for whose account
 };
 
