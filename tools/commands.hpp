@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,10 +12,11 @@ namespace shoal::tool {
 // What a script learns from the exit code; in --help and in shoal.1.
 enum Exit : int {
   kWell = 0,
-  kFailed = 1,   // not there, not permitted, not possible
-  kUsage = 2,    // the command line was not understood
-  kProblem = 3,  // something is wrong with a segment: damage, a deadlock, an abandoned lock
-  kInUse = 4,    // not removed: somebody alive has it open
+  kFailed = 1,    // not there, not permitted, not possible; what was under stress failed
+  kUsage = 2,     // the command line was not understood
+  kProblem = 3,   // something is wrong with a segment: damage, a deadlock, an abandoned lock
+  kInUse = 4,     // not removed: somebody alive has it open
+  kSignal = 128,  // and its number: ended by Ctrl-C, for one
 };
 
 // What all commands may be asked for.
@@ -43,6 +45,22 @@ struct TopRequest : Request {
   double interval = 1;      // seconds
   std::uint64_t count = 0;  // 0: for ever
 };
+// What is not said is as the subject usually has it.
+struct StressRequest {
+  bool json = false;
+  bool list = false;
+  std::vector<std::string> subjects;  // names, "all", "broken"
+  std::string plugin;                 // a file; empty: none
+  std::string report;                 // a file to write; empty: none
+  std::string inject;
+  std::string cpus;  // "0-1,3"
+  std::optional<unsigned> processes;
+  std::optional<double> seconds;
+  std::optional<double> kills;   // a second
+  std::optional<double> pauses;  // a second
+  std::optional<double> patience;
+  std::optional<std::uint64_t> seed;
+};
 
 // Each returns its exit code.
 int list(const Request& request);
@@ -51,5 +69,6 @@ int top(const TopRequest& request);
 int remove(const RemoveRequest& request);
 int collect(const CollectRequest& request);
 int examine(const DoctorRequest& request);
+int stress(const StressRequest& request);
 
 }  // namespace shoal::tool

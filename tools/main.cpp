@@ -86,6 +86,18 @@ constexpr const char* kDoctorExamples =
     "\n"
     "Exit codes: 0 no problems (left); 1 one that was asked for is not there; 3 problems.";
 
+constexpr const char* kStressExamples =
+    "Processes do nothing but use it, and oracles tell whether it did what it should: mutual\n"
+    "exclusion, no update lost, nobody left behind.\n"
+    "\n"
+    "  shoal stress lock rlock --kill 50       kill 50 a second meanwhile\n"
+    "  shoal stress all --seconds 60 --report stress.html\n"
+    "  shoal stress --plugin ./my_lock.so      your own\n"
+    "  shoal stress broken                     locks that are wrong: what went wrong, and why\n"
+    "\n"
+    "The last line is PASS or FAIL. Of 'broken', PASS means that each was caught.\n"
+    "Exit codes: 0 PASS; 1 FAIL; 2 not understood; 130 Ctrl-C.";
+
 // People have the file's path at hand as well.
 std::string name_of(const std::string& text) {
   constexpr std::string_view prefix = "/dev/shm/shoal.";
@@ -172,6 +184,43 @@ Command add_top(CLI::App& app) {
   return {command, [] { return top(request); }};
 }
 
+void add_stress_options(CLI::App& command, StressRequest& request) {
+  command.add_option("--processes", request.processes, "so many at once")
+      ->check(CLI::Range(1, 64).description(""))
+      ->type_name("N");
+  command.add_option("--seconds", request.seconds, "so long, each")
+      ->check(CLI::Range(0.01, 1e6).description(""))
+      ->type_name("S");
+  command.add_option("--seed", request.seed, "of all that is random; chosen, and told, by default")
+      ->type_name("N");
+  command.add_option("--kill", request.kills, "kill -9 one at random, so many times a second")
+      ->check(CLI::Range(0.0, 1000.0).description(""))
+      ->type_name("RATE");
+  command.add_option("--pause", request.pauses, "stop one for some ms, so many times a second")
+      ->check(CLI::Range(0.0, 1000.0).description(""))
+      ->type_name("RATE");
+  command.add_option("--inject", request.inject, "none, yield, delay or sleep where it hurts")
+      ->type_name("WHAT");
+  command.add_option("--cpus", request.cpus, "run on these, one after the other: 0-1,3")
+      ->type_name("LIST");
+  command.add_option("--patience", request.patience, "without progress for so long: a failure")
+      ->check(CLI::Range(0.05, 3600.0).description(""))
+      ->type_name("S");
+  command.add_option("--plugin", request.plugin, "a lock of yours: see lock_plugin.h")
+      ->type_name("FILE.so");
+  command.add_option("--report", request.report, "write a page with plots")->type_name("FILE.html");
+}
+
+Command add_stress(CLI::App& app) {
+  static StressRequest request;
+  CLI::App* const command = add_command(app, "stress", "torture a type, or a lock of yours",
+                                        kStressExamples, request.json);
+  command->add_option("WHAT", request.subjects, "names, all, or broken")->type_name("");
+  command->add_flag("--list", request.list, "what there is to put under stress");
+  add_stress_options(*command, request);
+  return {command, [] { return stress(request); }};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -180,8 +229,8 @@ int main(int argc, char** argv) try {
   app.get_formatter()->column_width(30);
   app.set_version_flag("--version", "shoal " SHOAL_VERSION);
   app.require_subcommand(1);
-  const Command commands[] = {add_list(app),    add_show(app),   add_remove(app),
-                              add_collect(app), add_doctor(app), add_top(app)};
+  const Command commands[] = {add_list(app),   add_show(app), add_remove(app), add_collect(app),
+                              add_doctor(app), add_top(app),  add_stress(app)};
   for (CLI::App* const command : app.get_subcommands({}))
     for (CLI::Option* const option : command->get_options())
       if (option->get_name() == "SEGMENT") option->transform(name_of, "");

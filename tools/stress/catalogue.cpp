@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+#include "catalogue.hpp"
+
+namespace shoal::stress {
+
+const std::vector<Entry>& catalogue() {
+  static const std::vector<Entry> entries = [] {
+    std::vector<Entry> all;
+    add_locks(all);
+    add_broken_locks(all);
+    return all;
+  }();
+  return entries;
+}
+
+const Entry* find(std::string_view name) {
+  for (const Entry& entry : catalogue())
+    if (entry.name == name) return &entry;
+  return nullptr;
+}
+
+}  // namespace shoal::stress
