@@ -841,7 +841,7 @@ TEST_CASE("top prints a table a look, and ends at Ctrl-C") {
 }
 
 TEST_CASE("the command line is explained, and refused with 2") {
-  for (const char* const command : {"ls", "show", "rm", "gc", "doctor", "top"}) {
+  for (const char* const command : {"ls", "show", "rm", "gc", "doctor", "top", "stress"}) {
     const Result help = shoal_program(command, "--help");
     CHECK(help.code == 0);
     CHECK(says(help.out, "Exit codes"));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 // shoal: look at segments from outside, and clean up. What it may do to those who use them is said in
-// segment_view.hpp: nothing.
+// segment_view.hpp: nothing. And shoal stress, whose segments have no names.
 
 #include <CLI/CLI.hpp>
 #include <exception>
@@ -17,7 +17,8 @@ namespace {
 using namespace shoal::tool;
 
 constexpr const char* kAbout =
-    "Look into the shared memory of programs that use shoal, and clean up after them.\n"
+    "Look into the shared memory of programs that use shoal, clean up after them, and torture "
+    "locks.\n"
     "To look is free: nobody who uses a segment is delayed, and nothing in it is changed.";
 
 constexpr const char* kExamples =
@@ -26,11 +27,12 @@ constexpr const char* kExamples =
     "  shoal show shop           what is in one: objects, contents, holders, waiters\n"
     "  shoal doctor              deadlocks, abandoned locks, damage\n"
     "  shoal gc --dry-run        what the dead have left\n"
+    "  shoal stress broken       locks that are wrong, and how that shows\n"
     "  shoal COMMAND --help      the rest\n"
     "\n"
-    "Exit codes: 0 all is well; 1 not there, not permitted, not possible; 2 the command line was\n"
-    "not understood; 3 something is wrong with a segment: damage, a deadlock, an abandoned lock;\n"
-    "4 not removed, for somebody alive has it open; 130 Ctrl-C.\n"
+    "Exit codes: 0 all is well; 1 not there, not permitted, not possible, FAIL of stress; 2 the\n"
+    "command line was not understood; 3 something is wrong with a segment: damage, a deadlock, an\n"
+    "abandoned lock; 4 not removed, for somebody alive has it open; 130 Ctrl-C.\n"
     "Colour is for terminals only, and not where NO_COLOR is set. More: man shoal.";
 
 constexpr const char* kListExamples =

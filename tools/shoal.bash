@@ -13,10 +13,20 @@ _shoal() {
   local command=${COMP_WORDS[1]} words
   COMPREPLY=()
   case $previous in
-    --items | --interval | --count) return ;;
+    --items | --interval | --count | --processes | --seconds | --seed | --kill | --pause) return ;;
+    --cpus | --patience) return ;;
+    --inject)
+      # shellcheck disable=SC2207  # words without spaces
+      COMPREPLY=($(compgen -W 'none yield delay sleep' -- "$word"))
+      return
+      ;;
+    --plugin | --report)
+      compopt -o default
+      return
+      ;;
   esac
   if [ "$COMP_CWORD" -eq 1 ]; then
-    words='ls show rm gc doctor top --help --version'
+    words='ls show rm gc doctor top stress --help --version'
   else
     case $command in
       ls) words='--json --help' ;;
@@ -25,10 +35,15 @@ _shoal() {
       gc) words='--json --dry-run --unused --help' ;;
       doctor) words='--json --repair --help' ;;
       top) words='--json --interval --count --help' ;;
+      stress)
+        words='--list --processes --seconds --seed --kill --pause --inject --cpus --patience
+          --plugin --report --json --help'
+        ;;
       *) return ;;
     esac
-    case $word in
-      -*) ;;
+    case $command,$word in
+      *,-*) ;;
+      stress,*) words="all broken $(shoal stress --list 2>/dev/null | awk 'NR > 1 { print $1 }')" ;;
       *) words=$(_shoal_segments) ;;
     esac
   fi

@@ -7,7 +7,8 @@ const std::vector<Entry>& catalogue() {
   static const std::vector<Entry> entries = [] {
     std::vector<Entry> all;
     add_locks(all);
-    add_broken_locks(all);
+    add_broken_exclusion(all);
+    add_broken_progress(all);
     return all;
   }();
   return entries;

@@ -34,6 +34,7 @@ const Entry* find(std::string_view name);  // nullptr: no such name
 
 // Each in the file of its name.
 void add_locks(std::vector<Entry>& entries);
-void add_broken_locks(std::vector<Entry>& entries);
+void add_broken_exclusion(std::vector<Entry>& entries);
+void add_broken_progress(std::vector<Entry>& entries);
 
 }  // namespace shoal::stress

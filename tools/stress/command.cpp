@@ -5,13 +5,18 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
+#include <cstdio>
+#include <memory>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 
 #include "catalogue.hpp"
 #include "commands.hpp"
 #include "os/process.hpp"
+#include "plugin.hpp"
 #include "run.hpp"
 #include "terminal.hpp"
 
@@ -38,10 +43,13 @@ std::vector<unsigned> allowed_cpus() {
   return cpus;
 }
 
-// "0-1,3"
+constexpr std::string_view kAnyCpu = "any";
+
+// "0-1,3", or "any": none in particular
 std::vector<unsigned> parse_cpus(std::string_view text) {
-  const std::vector<unsigned> allowed = allowed_cpus();
   std::vector<unsigned> cpus;
+  if (text == kAnyCpu) return cpus;
+  const std::vector<unsigned> allowed = allowed_cpus();
   const char* at = text.data();
   const char* const end = at + text.size();
   const auto number = [&] {
@@ -70,88 +78,118 @@ Inject parse_inject(const std::string& text) {
   throw Misuse("--inject: it is none, yield, delay or sleep, not " + text);
 }
 
-// `named`: asked for by its own name, not as one of many.
-Plan plan_for(const Entry& entry, const StressRequest& request, bool named) {
-  Plan plan = entry.usual;
+// What is to be done, made ready before anything runs: mistakes are told at once.
+struct Job {
+  Run run;  // with its plan
+  std::unique_ptr<stress::Subject> subject;
+  bool named = true;  // asked for by its own name, not as one of many
+};
+
+void apply(const StressRequest& request, Plan& plan) {
   plan.seed = *request.seed;
+  if (request.processes) plan.processes = *request.processes;
   if (request.seconds) plan.seconds = *request.seconds;
   if (request.kills) plan.kills = *request.kills;
   if (request.pauses) plan.pauses = *request.pauses;
   if (request.patience) plan.patience = *request.patience;
   if (!request.inject.empty()) plan.inject = parse_inject(request.inject);
   if (!request.cpus.empty()) plan.cpus = parse_cpus(request.cpus);
-  if (request.cpus.empty() && entry.needs_two_cpus) plan.cpus = allowed_cpus();
-  if (request.processes)
-    plan.processes = std::clamp(*request.processes, entry.least_processes, entry.most_processes);
-  if (named && request.processes && plan.processes != *request.processes)
-    throw Misuse(std::string(entry.name) + " is for " + std::to_string(entry.least_processes) +
-                 " to " + std::to_string(entry.most_processes) + " processes");
-  if (plan.kills > 0 && !entry.survives_kills) {
-    if (named) throw Misuse(std::string(entry.name) + " is not made to survive kills");
-    plan.kills = 0;
-  }
-  return plan;
 }
 
-struct Choice {
-  const Entry* entry;
-  bool named;
-};
+// Of many, each does what it can of what is asked for.
+void fit(const Entry& entry, bool named, Plan& plan) {
+  const unsigned asked = plan.processes;
+  plan.processes = std::clamp(asked, entry.least_processes, entry.most_processes);
+  if (named && plan.processes != asked)
+    throw Misuse(std::string(entry.name) + " takes at " +
+                 (asked < plan.processes ? "least " : "most ") + std::to_string(plan.processes) +
+                 " processes");
+  if (plan.kills == 0 || entry.survives_kills) return;
+  if (named) throw Misuse(std::string(entry.name) + " is not made to survive kills");
+  plan.kills = 0;
+}
 
-std::vector<Choice> chosen(const StressRequest& request) {
-  std::vector<Choice> choices;
+Job job_for(const Entry& entry, const StressRequest& request, bool named) {
+  Job job{{.name = entry.name,
+           .about = entry.about,
+           .why = entry.is_broken() ? entry.why : "",
+           .source = entry.source},
+          entry.make(),
+          named};
+  Plan plan = entry.usual;
+  apply(request, plan);
+  fit(entry, named, plan);
+  if (request.cpus.empty() && entry.needs_two_cpus) plan.cpus = allowed_cpus();
+  if (entry.needs_two_cpus && (plan.cpus.empty() ? allowed_cpus() : plan.cpus).size() < 2)
+    job.run.skipped = "it needs two CPUs: on one it cannot be seen";
+  job.run.outcome.plan = plan;
+  return job;
+}
+
+Job job_for_plugin(const StressRequest& request) {
+  stress::Plugin plugin = stress::load_plugin(request.plugin);
+  Job job{{.name = plugin.name, .about = request.plugin}, std::move(plugin.subject)};
+  apply(request, job.run.outcome.plan);
+  return job;
+}
+
+std::vector<Job> prepare(const StressRequest& request) {
+  std::vector<Job> jobs;
   for (const std::string& name : request.subjects) {
     if (name == "all" || name == "broken") {
       for (const Entry& entry : stress::catalogue())
-        if (entry.is_broken() == (name == "broken")) choices.push_back({&entry, false});
+        if (entry.is_broken() == (name == "broken")) jobs.push_back(job_for(entry, request, false));
     } else if (const Entry* const entry = stress::find(name)) {
-      choices.push_back({entry, true});
+      jobs.push_back(job_for(*entry, request, true));
     } else {
       throw Misuse("there is nothing called '" + name +
-                   "' to put under stress: shoal stress --list");
+                   "' to put under stress: see shoal stress --list");
     }
   }
-  if (choices.empty()) throw Misuse("what is to be put under stress? shoal stress --list");
-  return choices;
+  if (!request.plugin.empty()) jobs.push_back(job_for_plugin(request));
+  if (jobs.empty()) throw Misuse("what is to be put under stress? see shoal stress --list");
+  return jobs;
 }
 
-void tell_progress(const Run& run, const stress::Sample& now) {
-  const std::string text = stress::spelled_progress(run, now);
-  if (is_terminal()) {
-    print("\r\033[K" + text);
-  } else if (static_cast<int>(now.seconds * 10) % 10 == 0) {
-    print("  " + text + "\n");
+// --- Running
+
+// On a terminal a line that changes; elsewhere one a second.
+class Progress {
+ public:
+  explicit Progress(Run& run) : run_(run) {}
+  void operator()(const stress::Sample& now, const stress::Outcome& so_far) {
+    run_.outcome.kills = so_far.kills;
+    const std::string text = stress::spelled_progress(run_, now);
+    if (is_terminal()) {
+      print("\r\033[K" + text);
+    } else if (now.seconds >= next_line_) {
+      print("  " + text + "\n");
+      next_line_ += 1;
+    }
   }
+
+ private:
+  Run& run_;
+  double next_line_ = 1;
+};
+
+void run_quietly(Job& job) { job.run.outcome = stress::run(*job.subject, job.run.outcome.plan); }
+
+void run_visibly(Job& job) {
+  Run& run = job.run;
+  print(coloured(Colour::bold, run.name) + ": " + run.about + "\n");
+  if (run.skipped.empty()) {
+    print("  " + stress::spelled_plan(run.outcome.plan) + "\n");
+    run.outcome = stress::run(*job.subject, run.outcome.plan, Progress(run));
+    if (is_terminal()) print("\r\033[K");
+  }
+  print(stress::spelled_result(run));
 }
 
-void execute(Run& run, stress::Subject& subject, const Plan& plan, bool quiet) {
-  run.outcome.plan = plan;
-  if (!quiet)
-    print(coloured(Colour::bold, run.name) + ": " + run.about + "\n  " +
-          stress::spelled_plan(plan) + "\n");
-  std::function<void(const stress::Sample&, const stress::Outcome&)> progress;
-  if (!quiet)
-    progress = [&](const stress::Sample& now, const stress::Outcome& outcome) {
-      run.outcome.kills = outcome.kills;
-      tell_progress(run, now);
-    };
-  run.outcome = stress::run(subject, plan, progress);
-  if (!quiet && is_terminal()) print("\r\033[K");
-}
-
-Run run_entry(const Choice& choice, const StressRequest& request) {
-  const Entry& entry = *choice.entry;
-  const Plan plan = plan_for(entry, request, choice.named);
-  Run run{.name = entry.name,
-          .about = entry.about,
-          .why = entry.is_broken() ? entry.why : "",
-          .source = entry.source};
-  if (entry.needs_two_cpus && plan.cpus.size() < 2)
-    run.skipped = "on one CPU it cannot be seen: it needs two";
-  else
-    execute(run, *entry.make(), plan, request.json);
-  if (!request.json) print(stress::spelled_result(run));
-  return run;
+// A broken one that is asked for by its name fails as any lock does; of `broken` it is asked whether
+// the tester catches them.
+bool is_as_it_should(const Job& job) {
+  return job.named ? !job.run.has_failed() : job.run.is_well();
 }
 
 int list_all() {
@@ -162,26 +200,42 @@ int list_all() {
   return kWell;
 }
 
-// A broken one that is asked for by its name fails as any lock does; of `broken` it is asked whether
-// the tester catches them.
-int exit_code(const std::vector<Run>& runs, const std::vector<Choice>& choices) {
-  int code = kWell;
-  for (std::size_t i = 0; i < runs.size(); ++i) {
-    if (runs[i].outcome.interrupted_by != 0) return kSignal + runs[i].outcome.interrupted_by;
-    if (choices[i].named ? runs[i].has_failed() : !runs[i].is_well()) code = kFailed;
-  }
-  return code;
+using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
+
+[[noreturn]] void cannot_write(const std::string& path) {
+  throw std::system_error(errno, std::generic_category(), "cannot write " + path);
+}
+// Before anything runs: it would be a pity to learn it afterwards.
+File open_report(const std::string& path) {
+  File file(path.empty() ? nullptr : std::fopen(path.c_str(), "w"), std::fclose);
+  if (!path.empty() && !file) cannot_write(path);
+  return file;
+}
+void write_report(File file, const std::string& path, const std::string& page) {
+  if (std::fputs(page.c_str(), file.get()) < 0 || std::fclose(file.release()) != 0)
+    cannot_write(path);
 }
 
 int run_all(const StressRequest& request) {
-  const std::vector<Choice> choices = chosen(request);
+  std::vector<Job> jobs = prepare(request);
+  File report = open_report(request.report);
   std::vector<Run> runs;
-  for (const Choice& choice : choices) {
-    runs.push_back(run_entry(choice, request));
-    if (runs.back().outcome.interrupted_by != 0) break;
+  int code = kWell;
+  for (Job& job : jobs) {
+    if (!request.json)
+      run_visibly(job);
+    else if (job.run.skipped.empty())
+      run_quietly(job);
+    if (!is_as_it_should(job)) code = kFailed;
+    runs.push_back(job.run);
+    if (const int signal = job.run.outcome.interrupted_by; signal != 0) {
+      code = kSignal + signal;
+      break;
+    }
   }
-  const int code = exit_code(runs, choices);
-  if (!request.json) print(code == kWell ? "PASS\n" : code == kFailed ? "FAIL\n" : "INTERRUPTED\n");
+  const char* const verdict = code == kWell ? "PASS" : code == kFailed ? "FAIL" : "INTERRUPTED";
+  if (report) write_report(std::move(report), request.report, stress::page_report(runs, verdict));
+  print(request.json ? stress::json_report(runs, verdict) : std::string(verdict) + "\n");
   return code;
 }
 
@@ -194,6 +248,9 @@ int stress(const StressRequest& given) try {
   return run_all(request);
 } catch (const Misuse& misuse) {
   complain(misuse.what());
+  return kUsage;
+} catch (const stress::BadPlugin& bad) {
+  complain(bad.what());
   return kUsage;
 }
 

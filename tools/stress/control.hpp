@@ -40,6 +40,9 @@ struct Control {
   std::array<FailureSlot, kMostFailures> failures;
   std::array<Slot, kMostProcesses> slots;
 
+  [[nodiscard]] bool is_condemned(unsigned index, std::uint32_t life) const {
+    return slots[index].condemned.load(std::memory_order_relaxed) >= life;
+  }
   void fail(std::string_view what, std::int64_t when);
 };
 

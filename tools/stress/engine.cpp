@@ -170,7 +170,9 @@ void Engine::torment(std::int64_t now) {
 void Engine::look(std::int64_t now) {
   fail_if(members_.note_ends());
   watch_.look(members_.looks(), now);
-  if (watch_.longest_stall() >= patience()) fail_if(watch_.describe(patience()));
+  if (watch_.longest_stall() < patience()) return;
+  const std::string more = subject_.diagnose(control_);
+  fail_if(watch_.describe(patience()) + (more.empty() ? "" : "; " + more));
 }
 
 void Engine::observe(std::int64_t now, const Progress& on_progress) {

@@ -18,9 +18,13 @@ class LockSubject : public Subject {
     set_up_lock(static_cast<std::byte*>(memory) + lock_at(), plan);
   }
   void step(Participant& me) override {
+    rest(me);
     const bool told = me.timed([&] { return lock(me); });
     section_.visit(me, told, is_silent());
     unlock(me);
+  }
+  [[nodiscard]] std::string diagnose(const Control& control) override {
+    return section_.diagnose(control);
   }
   [[nodiscard]] std::string check() final { return section_.check(); }
 
@@ -31,6 +35,8 @@ class LockSubject : public Subject {
   // Did the lock say that who held it before died holding it?
   virtual bool lock(Participant& me) = 0;
   virtual void unlock(Participant& me) = 0;
+  // Before it is taken: nothing, that is, as soon as it can be.
+  virtual void rest(Participant&) {}
   // It says nothing of the dead, and need not.
   [[nodiscard]] virtual bool is_silent() const { return true; }
   [[nodiscard]] const Section& section() const { return section_; }

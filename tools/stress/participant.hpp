@@ -30,7 +30,7 @@ class Participant {
   [[nodiscard]] bool stopping() const { return control_.stop.load(std::memory_order_relaxed); }
   // That life is going to be killed, or has been: who finds what it left half done, knows why.
   [[nodiscard]] bool is_condemned(unsigned index, std::uint32_t life) const {
-    return control_.slots[index].condemned.load(std::memory_order_relaxed) >= life;
+    return control_.is_condemned(index, life);
   }
 
   [[nodiscard]] std::uint64_t random() { return random_(); }

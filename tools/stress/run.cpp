@@ -19,6 +19,27 @@ std::string fixed(double value, int decimals) {
   return text;
 }
 
+// In lines that a terminal has room for, below one another behind the title.
+std::string wrapped(const std::string& title, const std::string& text) {
+  constexpr std::size_t width = 100;
+  std::string result = title;
+  std::size_t column = title.size();
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find(' ', at), text.size());
+    if (column + 1 + end - at > width) {
+      result += "\n" + std::string(title.size(), ' ');
+      column = title.size();
+    } else if (at > 0) {
+      result += ' ';
+      ++column;
+    }
+    result.append(text, at, end - at);
+    column += end - at;
+    at = end + 1;
+  }
+  return result + "\n";
+}
+
 std::string spelled_cpus(const std::vector<unsigned>& cpus) {
   if (cpus.empty()) return "any";
   std::string text;
@@ -80,6 +101,8 @@ std::string spelled_duration(std::uint64_t nanoseconds) {
   return spelled_milliseconds(value / 1e6);
 }
 
+std::string spelled_share(double share) { return fixed(share, 3); }
+
 std::string spelled_milliseconds(double ms) {
   return (ms < 100 ? number(ms, 3) : spelled_count(static_cast<std::uint64_t>(ms))) + " ms";
 }
@@ -110,12 +133,12 @@ std::string spelled_result(const Run& run) {
             spelled_milliseconds(failure.ms) + ": " + failure.what;
   text += "\n";
   if (run.is_broken()) {
-    text += "  why     " + run.why + "\n";
-    if (!run.source.empty()) text += "  source  " + run.source + "\n";
+    text += wrapped("  why     ", run.why);
+    if (!run.source.empty()) text += wrapped("  source  ", run.source);
   }
   text += "  steps   " + spelled_count(outcome.total()) + " in " + number(outcome.seconds, 3) +
           " s, " + spelled_count(static_cast<std::uint64_t>(outcome.rate())) + " a second\n";
-  text += "  shares  fairness " + fixed(outcome.fairness(), 3) + "; " +
+  text += "  shares  fairness " + spelled_share(outcome.fairness()) + "; " +
           spelled_participants(outcome.operations) + "\n";
   text += "  waits   " + spelled_waits(outcome.waits) + "\n";
   text += "  stall   longest " + spelled_milliseconds(outcome.longest_stall_ms) + ", of P" +

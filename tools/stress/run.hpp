@@ -32,6 +32,7 @@ const char* verdict(const Run& run);
 std::string spelled(Inject inject);
 std::string spelled_count(std::uint64_t count);           // "1,234,567"
 std::string spelled_duration(std::uint64_t nanoseconds);  // "1.23 us"
+std::string spelled_share(double share);                  // "0.998"
 std::string spelled_milliseconds(double ms);              // "0.34 ms", "12 ms", "1,234 ms"
 std::string spelled_plan(const Plan& plan);               // all that it takes to do it again
 std::string spelled_progress(const Run& run, const Sample& now);
@@ -39,8 +40,9 @@ std::string spelled_result(const Run& run);
 
 // --- For programs, and for those who read it tomorrow
 
-std::string json_report(const std::vector<Run>& runs);
+// `verdict` is that of all of them together: "PASS", "FAIL" or "INTERRUPTED".
+std::string json_report(const std::vector<Run>& runs, const std::string& verdict);
 // One HTML page, complete in itself.
-std::string page_report(const std::vector<Run>& runs);
+std::string page_report(const std::vector<Run>& runs, const std::string& verdict);
 
 }  // namespace shoal::stress

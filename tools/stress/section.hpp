@@ -25,12 +25,16 @@ class Section {
   // By the holder. `told`: the lock said that the one before died holding it. `silent`: it is one that
   // does not tell.
   void visit(Participant& me, bool told, bool silent) const;
+  // Who is inside, for a stall's explanation.
+  [[nodiscard]] std::string diagnose(const Control& control) const;
   // When all have left: the updates that are missing, or nothing.
   [[nodiscard]] std::string check() const;
 
  private:
   void enter(Participant& me, bool told, bool silent) const;
   void settle(unsigned dead) const;
+  void audit(Participant& me) const;
+  [[nodiscard]] std::string sum() const;
 
   Memory* memory_ = nullptr;
   unsigned processes_ = 0;

@@ -62,6 +62,9 @@ class Subject {
   // The time is over, and participants leave after their current step: lets those go who wait for
   // what nobody may come to do any more (close the queue, abort the barrier, release permits).
   virtual void release() {}
+  // Somebody has not got on for too long, and this is a failure: what there is to say of it, or
+  // nothing. "P1 was killed holding it"
+  [[nodiscard]] virtual std::string diagnose(const Control&) { return {}; }
   // All participants have left by themselves: what is wrong with the sums, or nothing.
   [[nodiscard]] virtual std::string check() { return {}; }
 };

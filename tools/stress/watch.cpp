@@ -51,7 +51,7 @@ const char* spelled_state(char state) {
 }  // namespace
 
 void Watch::look(const std::vector<Look>& looks, std::int64_t now) {
-  const std::int64_t elapsed = std::min(now - looked_, kMostCredit);
+  const std::int64_t elapsed = looked_ == 0 ? 0 : std::min(now - looked_, kMostCredit);
   looked_ = now;
   std::int64_t credit = elapsed;
   total_ = 0;
