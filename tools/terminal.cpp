@@ -23,6 +23,11 @@ int terminal_lines() {
   return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row : 24;
 }
 
+int terminal_columns() {
+  winsize size{};
+  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
 std::string coloured(Colour colour, std::string_view text) {
   static const bool on = is_terminal() && std::getenv("NO_COLOR") == nullptr;
   if (!on) return std::string(text);

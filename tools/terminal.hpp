@@ -14,6 +14,7 @@ namespace shoal::tool {
 
 bool is_terminal();
 int terminal_lines();
+int terminal_columns();
 
 enum class Colour { bold, faint, red, yellow, green };
 // As it is, where standard output is no terminal, or NO_COLOR is set.

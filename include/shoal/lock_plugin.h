@@ -2,7 +2,7 @@
 #ifndef SHOAL_LOCK_PLUGIN_H
 #define SHOAL_LOCK_PLUGIN_H
 
-#include <stddef.h>
+#include <stddef.h> /* NOLINT(modernize-deprecated-headers): in C there is no other */
 
 /* A lock of yours, for `shoal stress --plugin ./my_lock.so` to torture: a shared library that defines
  * these five functions.

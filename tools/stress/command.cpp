@@ -161,7 +161,9 @@ class Progress {
     run_.outcome.kills = so_far.kills;
     const std::string text = stress::spelled_progress(run_, now);
     if (is_terminal()) {
-      print("\r\033[K" + text);
+      // One that went on below could not be taken back.
+      const auto width = static_cast<std::size_t>(terminal_columns() - 1);
+      print("\r\033[K" + text.substr(0, width));
     } else if (now.seconds >= next_line_) {
       print("  " + text + "\n");
       next_line_ += 1;
@@ -241,11 +243,11 @@ int run_all(const StressRequest& request) {
 
 }  // namespace
 
-int stress(const StressRequest& given) try {
-  if (given.list) return list_all();
-  StressRequest request = given;
-  if (!request.seed) request.seed = os::random_number() >> 32;  // short enough to be typed
-  return run_all(request);
+int stress(const StressRequest& request) try {
+  if (request.list) return list_all();
+  StressRequest seeded = request;
+  if (!seeded.seed) seeded.seed = os::random_number() >> 32;  // short enough to be typed
+  return run_all(seeded);
 } catch (const Misuse& misuse) {
   complain(misuse.what());
   return kUsage;

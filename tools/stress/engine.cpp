@@ -65,9 +65,10 @@ class Rate {
  private:
   // Between a half and one and a half of the mean time.
   void plan(std::int64_t now, std::int64_t part) {
-    next_ = per_second_ <= 0 ? detail::kForever
-                             : now + static_cast<std::int64_t>(
-                                         static_cast<double>(kSecond / 2 + part) / per_second_);
+    const std::int64_t seconds = kSecond / 2 + part;
+    next_ = per_second_ <= 0
+                ? detail::kForever
+                : now + static_cast<std::int64_t>(static_cast<double>(seconds) / per_second_);
   }
   double per_second_;
   std::int64_t next_ = 0;

@@ -43,7 +43,7 @@ Participant::Participant(Control& control, const Plan& plan, unsigned index)
       index_(index),
       slot_(control.slots[index]),
       life_(slot_.life.load(std::memory_order_relaxed)),
-      random_(plan.seed + 1'000'003 * (index + 1) + life_) {}
+      random_(plan.seed + std::uint64_t{1'000'003} * (index + 1) + life_) {}
 
 int Participant::live(Subject& subject) {
   try {

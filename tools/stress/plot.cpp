@@ -112,7 +112,7 @@ std::string bars(const Waits& waits) {
 
 std::string wait_axes(const Waits& waits) {
   std::string svg;
-  for (double power = 0; power <= waits.most; power += waits.most > 5 ? 2 : 1) {
+  for (int power = 0; power <= waits.most; power += waits.most > 5 ? 2 : 1) {
     svg += line("grid", kLeft, waits.y(power), kRight, waits.y(power));
     svg += text_at(kLeft - 5, waits.y(power) + 4, "end", short_count(std::pow(10, power)));
   }
@@ -205,14 +205,18 @@ std::string plot_progress(const Outcome& outcome) {
       *std::max_element(outcome.operations.begin(), outcome.operations.end()), 1));
   const double seconds = std::max(outcome.seconds, 1e-6);
   std::string svg;
-  for (double y = 0; y <= most; y += step_for(most)) {
+  const double rise = step_for(most);
+  for (int i = 0; i * rise <= most; ++i) {
+    const double y = i * rise;
     svg += line("grid", kLeft, y_of(y, most), kRight, y_of(y, most));
     svg += text_at(kLeft - 5, y_of(y, most) + 4, "end", short_count(y));
   }
   const double step = step_for(seconds);
-  for (double x = 0; x <= seconds; x += step)
+  for (int i = 0; i * step <= seconds; ++i) {
+    const double x = i * step;
     svg += text_at(kLeft + x / seconds * (kRight - kLeft), kBottom + 15, "middle",
                    seconds < 1 ? short_count(x * 1000) + " ms" : short_count(x) + " s");
+  }
   return framed("How many steps each participant had done, over time",
                 svg + curves(outcome, most, seconds) + names(outcome, most));
 }

@@ -9,7 +9,7 @@
 namespace shoal::stress {
 
 // How often a wait took how long: both axes logarithmic.
-std::string plot_waits(const Histogram& waits);
+std::string plot_waits(const Histogram& histogram);
 // How far each participant was at each time.
 std::string plot_progress(const Outcome& outcome);
 
