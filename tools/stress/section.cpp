@@ -108,10 +108,10 @@ void Section::visit(Participant& me, bool told, bool silent) const {
 
 std::string Section::diagnose(const Control& control) const {
   const std::uint64_t inside = load(memory_->inside);
-  if (inside == 0) return "nobody is where the lock lets one in";
+  if (inside == 0) return "nobody holds the lock at this moment";
   return name_of(index_of(inside)) + (control.is_condemned(index_of(inside), life_of(inside))
                                           ? " was killed holding the lock"
-                                          : " holds the lock");
+                                          : " holds the lock at this moment");
 }
 
 std::string Section::sum() const {
