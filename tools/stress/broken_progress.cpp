@@ -5,6 +5,7 @@
 
 #include <array>
 #include <optional>
+#include <string>
 
 #include "broken.hpp"
 #include "catalogue.hpp"
@@ -105,6 +106,13 @@ class OppositeOrder : public LockSubject {
   }
   void unlock(Participant&) override {
     for (const std::optional<Lock>& lock : locks_) lock->unlock();
+  }
+  [[nodiscard]] std::string diagnose(const Control&) override {
+    return holder("the first lock", *locks_[0]) + ", " + holder("the second", *locks_[1]);
+  }
+  static std::string holder(const char* what, const Lock& lock) {
+    const std::optional<Owner> owner = lock.owner();
+    return what + (owner ? " is held by process " + std::to_string(owner->pid) : " is free");
   }
 
   std::array<std::optional<Lock>, 2> locks_;

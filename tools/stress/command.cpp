@@ -237,7 +237,10 @@ int run_all(const StressRequest& request) {
   }
   const char* const verdict = code == kWell ? "PASS" : code == kFailed ? "FAIL" : "INTERRUPTED";
   if (report) write_report(std::move(report), request.report, stress::page_report(runs, verdict));
-  print(request.json ? stress::json_report(runs, verdict) : std::string(verdict) + "\n");
+  if (request.json)
+    print(stress::json_report(runs, verdict));
+  else
+    print(coloured(code == kWell ? Colour::green : Colour::red, verdict) + "\n");
   return code;
 }
 

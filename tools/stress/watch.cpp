@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <utility>
 
 namespace shoal::stress {
 namespace {
@@ -50,35 +51,36 @@ const char* spelled_state(char state) {
 
 }  // namespace
 
+// What the participant had of the time since the look before.
+std::int64_t Watch::had(Seen& seen, const Look& look, std::int64_t elapsed) {
+  const bool same = seen.present && look.present && seen.pid == look.pid;
+  seen.present = look.present;
+  seen.pid = look.pid;
+  if (!seen.present) return elapsed;
+  const char state = state_of(seen.pid);
+  const bool slept = state == 'S' && seen.state == 'S';
+  seen.state = state;
+  const std::int64_t before = std::exchange(seen.cpu_time, cpu_time_of(seen.pid));
+  if (state == 'T') return 0;
+  return same && !slept ? seen.cpu_time - before : elapsed;
+}
+
 void Watch::look(const std::vector<Look>& looks, std::int64_t now) {
   const std::int64_t elapsed = looked_ == 0 ? 0 : std::min(now - looked_, kMostCredit);
   looked_ = now;
   std::int64_t credit = elapsed;
   total_ = 0;
-  for (const Look& one : looks) total_ += one.operations;
   for (std::size_t i = 0; i < looks.size(); ++i) {
-    Seen& seen = seen_[i];
-    const bool same = seen.present && looks[i].present && seen.pid == looks[i].pid;
-    seen.present = looks[i].present;
-    seen.pid = looks[i].pid;
-    if (!seen.present) continue;
-    const char state = state_of(seen.pid);
-    const std::int64_t cpu_time = cpu_time_of(seen.pid);
-    const bool slept = state == 'S' && seen.state == 'S';
-    if (same && !slept) credit = std::min(credit, cpu_time - seen.cpu_time);
-    if (state == 'T') credit = 0;
-    seen.state = state;
-    seen.cpu_time = cpu_time;
+    credit = std::clamp<std::int64_t>(had(seen_[i], looks[i], elapsed), 0, credit);
+    total_ += looks[i].operations;
   }
   for (std::size_t i = 0; i < looks.size(); ++i) {
     Seen& seen = seen_[i];
-    if (!seen.present || looks[i].operations != seen.operations) {
-      seen.operations = looks[i].operations;
-      seen.others_then = total_;
-      seen.stalled = 0;
-    } else {
-      seen.stalled += std::max<std::int64_t>(credit, 0);
-    }
+    seen.stalled += credit;
+    if (seen.present && looks[i].operations == seen.operations) continue;
+    seen.operations = looks[i].operations;
+    seen.others_then = total_;
+    seen.stalled = 0;
   }
 }
 
@@ -102,7 +104,8 @@ std::string Watch::describe(std::int64_t patience) const {
   const std::string time = std::to_string(longest_stall() / 1'000'000) + " ms";
   const std::string what = who + (count == 1 ? " has" : " have") + " not got on for " + time;
   if (by_others == 0) return what + ", nor has anybody else";
-  return what + ", in which others did " + std::to_string(by_others) + " steps";
+  return what + ", in which others did " + std::to_string(by_others) +
+         (by_others == 1 ? " step" : " steps");
 }
 
 }  // namespace shoal::stress

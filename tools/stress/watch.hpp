@@ -42,6 +42,8 @@ class Watch {
     std::uint64_t others_then = 0;  // steps of all, when it last got on
     bool present = false;
   };
+  static std::int64_t had(Seen& seen, const Look& look, std::int64_t elapsed);
+
   std::vector<Seen> seen_;
   std::uint64_t total_ = 0;
   std::int64_t looked_ = 0;
