@@ -81,7 +81,7 @@ check(FILES ${handles}
 
 file(GLOB_RECURSE tools ${ROOT}/tools/*.hpp ${ROOT}/tools/*.cpp)
 check(FILES ${tools}
-  ALLOW ${std} "<[a-z_0-9/]+\\.h>" "<CLI/.+>" "<nlohmann/.+>" "\"[a-z_]+\\.h(pp)?\"" "\"core/.+\""
+  ALLOW ${std} "<[a-z_0-9/]+\\.h>" "<CLI/.+>" "<nlohmann/.+>" "\"[a-z_]+\\.hpp\"" "\"core/.+\""
     "\"os/.+\"" "\"shoal/.+\""
   NEVER "if|ifdef|ifndef")
 

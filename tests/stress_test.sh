@@ -90,6 +90,8 @@ case $case in
     [ "$(number processes)" = 2 ] && [ "$(number seed)" = 7 ] || fail "not all parameters are there"
     [ "$(number steps)" -gt 100 ] || fail "next to nothing was done"
     [ "$(number count)" -ge "$(number steps)" ] || fail "not all waits were measured"
+    exits 0 "$shoal" stress --list --json
+    [ "$(grep -c '"broken": true' "$folder/out")" -eq "$(broken | wc -l)" ] || fail "not all are listed"
     exits 1 "$shoal" stress test-then-set --json
     says '"verdict": "FAIL"'
     says '"verdict": "CAUGHT"'

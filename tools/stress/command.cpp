@@ -194,7 +194,8 @@ bool is_as_it_should(const Job& job) {
   return job.named ? !job.run.has_failed() : job.run.is_well();
 }
 
-int list_all() {
+int list_all(bool json) {
+  if (json) return print(stress::json_list(stress::catalogue())), kWell;
   Table table{"NAME", "WHAT IT IS"};
   for (const Entry& entry : stress::catalogue())
     table.add({entry.name, (entry.is_broken() ? "broken: " : "") + std::string(entry.about)});
@@ -247,7 +248,7 @@ int run_all(const StressRequest& request) {
 }  // namespace
 
 int stress(const StressRequest& request) try {
-  if (request.list) return list_all();
+  if (request.list) return list_all(request.json);
   StressRequest seeded = request;
   if (!seeded.seed) seeded.seed = os::random_number() >> 32;  // short enough to be typed
   return run_all(seeded);

@@ -62,4 +62,15 @@ std::string json_report(const std::vector<Run>& runs, const std::string& verdict
   return tool::spelled_json(facts);
 }
 
+std::string json_list(const std::vector<Entry>& entries) {
+  Json facts{{"subjects", Json::array()}};
+  for (const Entry& entry : entries)
+    facts["subjects"].push_back({{"name", entry.name},
+                                 {"about", entry.about},
+                                 {"broken", entry.is_broken()},
+                                 {"survives_kills", entry.survives_kills},
+                                 {"needs_two_cpus", entry.needs_two_cpus}});
+  return tool::spelled_json(facts);
+}
+
 }  // namespace shoal::stress

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "catalogue.hpp"
 #include "engine.hpp"
 
 namespace shoal::stress {
@@ -42,6 +43,7 @@ std::string spelled_result(const Run& run);
 
 // `verdict` is that of all of them together: "PASS", "FAIL" or "INTERRUPTED".
 std::string json_report(const std::vector<Run>& runs, const std::string& verdict);
+std::string json_list(const std::vector<Entry>& entries);
 // One HTML page, complete in itself.
 std::string page_report(const std::vector<Run>& runs, const std::string& verdict);
 
