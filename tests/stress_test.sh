@@ -151,7 +151,7 @@ case $case in
     ;;
   usage)
     for wrong in '' nothing '--processes 0 lock' '--processes 3 peterson' '--kill 1 opposite-order' \
-      '--inject what lock' '--cpus 0-x lock' '--cpus 4095 lock' '--seconds 0 lock' '--what lock'; do
+      '--inject what lock' '--cpus 0-x lock' '--cpus 1-0 lock' '--cpus 0, lock' '--cpus 4095 lock' '--seconds 0 lock' '--what lock'; do
       # shellcheck disable=SC2086  # several words
       exits 2 "$shoal" stress $wrong
       [ -s "$folder/error" ] || fail "silent about: $wrong"

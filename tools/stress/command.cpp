@@ -49,25 +49,28 @@ constexpr std::string_view kAnyCpu = "any";
 std::vector<unsigned> parse_cpus(std::string_view text) {
   std::vector<unsigned> cpus;
   if (text == kAnyCpu) return cpus;
+  const Misuse not_a_list("--cpus: that is no list of CPUs: 0-1,3 is one");
   const std::vector<unsigned> allowed = allowed_cpus();
   const char* at = text.data();
   const char* const end = at + text.size();
   const auto number = [&] {
     unsigned value = 0;
     const auto [rest, error] = std::from_chars(at, end, value);
-    if (error != std::errc()) throw Misuse("--cpus: that is no list of CPUs: 0-1,3 is one");
+    if (error != std::errc()) throw not_a_list;
     at = rest;
     return value;
   };
-  while (at < end) {
+  for (bool more = true; more;) {
     const unsigned first = number();
     const unsigned last = at < end && *at == '-' ? (++at, number()) : first;
+    if (last < first) throw not_a_list;
     for (unsigned cpu = first; cpu <= last; ++cpu) {
       if (std::find(allowed.begin(), allowed.end(), cpu) == allowed.end())
         throw Misuse("--cpus: there is no CPU " + std::to_string(cpu) + " that we may run on");
       cpus.push_back(cpu);
     }
-    if (at < end && *at++ != ',') throw Misuse("--cpus: that is no list of CPUs: 0-1,3 is one");
+    more = at < end;
+    if (more && *at++ != ',') throw not_a_list;
   }
   return cpus;
 }
