@@ -126,7 +126,7 @@ case $case in
       "$example" | compile wrong
     exits 1 "$shoal" stress --plugin "$folder/wrong.so" --seconds 20 --processes 2 --patience 0.2
     says '^FAIL$'
-    sed 's/while (atomic_load.*/*(int*)0 = 0;/' "$example" | compile crash
+    sed 's/while (atomic_load.*/__builtin_abort();/' "$example" | compile crash
     exits 1 "$shoal" stress --plugin "$folder/crash.so"
     says 'was ended by signal [1-9]'
     ;;
@@ -145,7 +145,7 @@ case $case in
     sed 's/return sizeof(struct ticket_lock)/return 0/' "$example" | compile nothing
     exits 2 "$shoal" stress --plugin "$folder/nothing.so"
     complains 'shoal_plugin_size() says 0 bytes'
-    sed 's/atomic_init(&lock->next, 0)/__builtin_trap()/' "$example" | compile trap
+    sed 's/atomic_init(&lock->next, 0)/__builtin_abort()/' "$example" | compile trap
     exits 2 "$shoal" stress --plugin "$folder/trap.so"
     complains 'shoal_plugin_init() ended its process, by signal'
     ;;
