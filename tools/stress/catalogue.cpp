@@ -7,6 +7,12 @@ const std::vector<Entry>& catalogue() {
   static const std::vector<Entry> entries = [] {
     std::vector<Entry> all;
     add_locks(all);
+    add_semaphores(all);
+    add_events(all);
+    add_conditions(all);
+    add_barriers(all);
+    add_queues(all);
+    add_pipes(all);
     add_broken_exclusion(all);
     add_broken_progress(all);
     return all;

@@ -34,6 +34,12 @@ const Entry* find(std::string_view name);  // nullptr: no such name
 
 // Each in the file of its name.
 void add_locks(std::vector<Entry>& entries);
+void add_semaphores(std::vector<Entry>& entries);
+void add_events(std::vector<Entry>& entries);
+void add_conditions(std::vector<Entry>& entries);
+void add_barriers(std::vector<Entry>& entries);
+void add_queues(std::vector<Entry>& entries);
+void add_pipes(std::vector<Entry>& entries);
 void add_broken_exclusion(std::vector<Entry>& entries);
 void add_broken_progress(std::vector<Entry>& entries);
 

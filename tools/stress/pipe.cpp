@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+
+// Pipes under stress: participants stand in a circle, and have a pipe with each neighbour. A step
+// sends a message or many, and receives one or all there are.
+//
+// Oracle: a message has its number, the number of the one before it that surely was sent whole, and
+// bytes that follow from the number; every 32nd is empty. So whoever receives it knows whether it is
+// intact, comes twice or too late, or whether one is missing. Only two may be missing: the one that
+// a killed sender was at, which no number promises; and one for each receiver who was killed. The
+// stream ends for those only whose neighbour is dead, and not before they have all that he sent.
+
+#include "shoal/pipe.hpp"
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <new>
+#include <optional>
+
+#include "catalogue.hpp"
+#include "os/cpu.hpp"
+#include "random.hpp"
+#include "shoal/error.hpp"
+#include "shoal/segment.hpp"
+#include "shoal/wait.hpp"
+#include "subject.hpp"
+
+namespace shoal::stress {
+namespace {
+
+using namespace std::chrono_literals;
+using Bytes = std::vector<std::byte>;
+
+struct Header {
+  std::uint64_t number;
+  std::uint64_t before;  // the last one before it that was sent whole
+};
+constexpr std::uint64_t kEmptyEvery = 32;
+constexpr std::size_t kCapacity = 4096;
+constexpr std::size_t kSmall = 256;
+constexpr std::size_t kLarge = 3 * kCapacity;
+
+// Of a message, after its header.
+std::size_t size_of_message(std::uint64_t number) {
+  Random random(number);
+  return random.below(128) == 0 ? random.below(kLarge) : random.below(kSmall);
+}
+void fill(std::span<std::byte> bytes, std::uint64_t number) {
+  Random random(~number);
+  for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
+}
+
+class SegmentPipes : public Subject {
+  // One way of one pipe.
+  struct alignas(64) Lane {
+    std::atomic<std::uint64_t> begun;                 // sender: the last number
+    std::atomic<std::uint64_t> sent;                  // sender: the last one sent whole
+    std::atomic<std::uint32_t> life;                  // sender: of who has taken the end last
+    alignas(64) std::atomic<std::uint64_t> received;  // receiver: the last number
+    std::atomic<std::uint64_t> cut;                   // receiver: messages that were Truncated
+    std::atomic<std::uint64_t> excused;  // engine: receivers killed since the last was received
+  };
+  // Pipe i is between participant i, at its first end, and the one after it. Lane 0 goes out of the
+  // first end.
+  struct Memory {
+    std::array<std::array<Lane, 2>, kMostProcesses> pipes;
+  };
+
+  [[nodiscard]] std::size_t memory_size() const override { return sizeof(Memory); }
+  void set_up(void* memory, const Plan& plan) override {
+    memory_ = ::new (memory) Memory();
+    processes_ = plan.processes;
+    has_kills_ = plan.kills > 0;
+    const Segment segment = Segment::anonymous();
+    for (unsigned i = 0; i < processes_; ++i)
+      pipes_[i].emplace(segment, "pipe" + std::to_string(i), PipeOptions{.capacity = kCapacity});
+  }
+  void begin(Participant& me) override {
+    ends_[0].emplace(pipes_[me.index()]->first());
+    ends_[1].emplace(pipes_[before(me.index())]->second());
+    for (unsigned side : {0, 1}) {
+      Lane& out = lane_out(me.index(), side);
+      out.life.store(me.life(), std::memory_order_release);
+    }
+  }
+  void killed(unsigned index) override {
+    for (unsigned side : {0, 1})
+      lane_in(index, side).excused.fetch_add(1, std::memory_order_relaxed);
+  }
+
+  // Who has received sends: so there is always something on its way, but for what found no room in
+  // time, and what was lost with a dead one.
+  void step(Participant& me) override {
+    send_some(me);
+    while (!me.stopping()) {
+      const auto side = me.timed([&] { return wait_any({*ends_[0], *ends_[1]}, 50ms); });
+      if (side && receive(me, static_cast<unsigned>(*side))) return;
+      if (!side) send_some(me);
+    }
+  }
+
+  // Side 0 is the pipe with the next participant, side 1 that with the one before.
+  [[nodiscard]] unsigned next(unsigned index) const { return (index + 1) % processes_; }
+  [[nodiscard]] unsigned before(unsigned index) const {
+    return (index + processes_ - 1) % processes_;
+  }
+  [[nodiscard]] unsigned neighbour(unsigned index, unsigned side) const {
+    return side == 0 ? next(index) : before(index);
+  }
+  [[nodiscard]] Lane& lane_out(unsigned index, unsigned side) const {
+    return memory_->pipes[side == 0 ? index : before(index)][side];
+  }
+  [[nodiscard]] Lane& lane_in(unsigned index, unsigned side) const {
+    return memory_->pipes[side == 0 ? index : before(index)][1 - side];
+  }
+
+  void send_some(Participant& me) const {
+    const auto side = static_cast<unsigned>(me.random() % 2);
+    const unsigned count = me.random() % 8 == 0 ? 32 : 1;
+    for (unsigned i = 0; i < count && !me.stopping(); ++i)
+      if (!send(me, side)) return;
+  }
+  // False: there was no room, or nobody.
+  bool send(Participant& me, unsigned side) const {
+    Lane& lane = lane_out(me.index(), side);
+    const Header header{lane.begun.load(std::memory_order_relaxed) + 1,
+                        lane.sent.load(std::memory_order_relaxed)};
+    Bytes message;
+    if (header.number % kEmptyEvery != 0) {
+      message.resize(sizeof header + size_of_message(header.number));
+      std::memcpy(message.data(), &header, sizeof header);
+      fill(std::span(message).subspan(sizeof header), header.number);
+    }
+    const Neighbour there = neighbour_of(me, side);
+    lane.begun.store(header.number, std::memory_order_release);
+    bool sent = false;
+    try {
+      sent = ends_[side]->send_bytes_for(message, message.size() > kCapacity / 4 ? 2ms : 0ms);
+    } catch (const BrokenPipe&) {
+      if (!may_be_dead(me, there)) me.fail(name(me) + " was told that " + there.name + " is gone");
+    }
+    (sent ? lane.sent : lane.begun)
+        .store(sent ? header.number : header.number - 1, std::memory_order_release);
+    return sent;
+  }
+
+  struct Neighbour {
+    std::string name;
+    unsigned index;
+    std::uint32_t life;  // that had the other end
+  };
+  static std::string name(const Participant& me) { return "P" + std::to_string(me.index()); }
+  [[nodiscard]] Neighbour neighbour_of(const Participant& me, unsigned side) const {
+    const unsigned index = neighbour(me.index(), side);
+    return {"P" + std::to_string(index), index,
+            lane_in(me.index(), side).life.load(std::memory_order_acquire)};
+  }
+  // When the time is over, one after the other leaves.
+  static bool may_be_dead(const Participant& me, const Neighbour& there) {
+    return me.stopping() || me.is_condemned(there.index, there.life);
+  }
+
+  // True: a message.
+  bool receive(Participant& me, unsigned side) const {
+    const Neighbour there = neighbour_of(me, side);
+    Lane& lane = lane_in(me.index(), side);
+    try {
+      do {
+        const std::optional<Bytes> message = ends_[side]->recv_bytes_for(2ms);
+        if (!message) return false;
+        check_message(me, there, lane, *message);
+      } while (me.random() % 2 == 0 && !me.stopping() && ends_[side]->poll());
+      return true;
+    } catch (const Truncated&) {
+      const std::uint64_t cut = lane.cut.fetch_add(1, std::memory_order_relaxed) + 1;
+      if (!me.stopping() && !me.is_condemned(there.index, static_cast<std::uint32_t>(cut)))
+        me.fail(name(me) + " got half a message of " + there.name + ", who lives");
+    } catch (const EndOfFile&) {
+      check_end(me, there, lane);
+      os::yield();
+    }
+    return false;
+  }
+
+  void check_message(Participant& me, const Neighbour& there, Lane& lane,
+                     const Bytes& message) const {
+    const std::uint64_t last = lane.received.load(std::memory_order_relaxed);
+    Header header{(last / kEmptyEvery + 1) * kEmptyEvery, last};  // of an empty one
+    if (!has_kills_) header.before = header.number - 1;
+    if (!message.empty()) {
+      if (message.size() < sizeof header) return me.fail(name(me) + " got a torn message");
+      std::memcpy(&header, message.data(), sizeof header);
+      if (!is_intact(header, message))
+        return me.fail(name(me) + " got message " + std::to_string(header.number) + " of " +
+                       there.name + " with bytes that are not its own");
+    }
+    const std::string what = name(me) + " got message " + std::to_string(header.number) + " of " +
+                             there.name + " after message " + std::to_string(last);
+    const std::uint64_t excused = lane.excused.load(std::memory_order_relaxed);
+    if (header.number <= last) return me.fail(what);
+    if (header.before > last + excused) return me.fail(what + ", and those between are lost");
+    lane.received.store(header.number, std::memory_order_relaxed);
+    lane.excused.store(0, std::memory_order_relaxed);
+  }
+  static bool is_intact(const Header& header, const Bytes& message) {
+    Bytes expected(size_of_message(header.number));
+    fill(expected, header.number);
+    return message.size() == sizeof header + expected.size() &&
+           std::memcmp(message.data() + sizeof header, expected.data(), expected.size()) == 0;
+  }
+
+  void check_end(Participant& me, const Neighbour& there, const Lane& lane) const {
+    if (!may_be_dead(me, there))
+      return me.fail(name(me) + " was told of the end of the stream, and " + there.name + " lives");
+    const std::uint64_t sent = lane.sent.load(std::memory_order_acquire);
+    if (lane.life.load(std::memory_order_acquire) != there.life || me.stopping()) return;
+    const std::uint64_t last = lane.received.load(std::memory_order_relaxed);
+    if (sent > last + lane.excused.load(std::memory_order_relaxed))
+      me.fail(name(me) + " was told of the end of the stream after message " +
+              std::to_string(last) + " of " + there.name + ", who had sent " +
+              std::to_string(sent) + " before he died");
+  }
+
+  Memory* memory_ = nullptr;
+  unsigned processes_ = 0;
+  bool has_kills_ = false;
+  std::array<std::optional<Pipe>, kMostProcesses> pipes_;
+  std::array<std::optional<Connection>, 2> ends_;  // of this process
+};
+
+}  // namespace
+
+void add_pipes(std::vector<Entry>& entries) {
+  entries.push_back(
+      {.name = "pipe",
+       .about = "shoal::Pipe: messages whole, in order; the end of the stream where one dies",
+       .make = [] { return std::unique_ptr<Subject>(std::make_unique<SegmentPipes>()); }});
+}
+
+}  // namespace shoal::stress
