@@ -15,6 +15,8 @@ const std::vector<Entry>& catalogue() {
     add_pipes(all);
     add_broken_exclusion(all);
     add_broken_progress(all);
+    add_broken_types(all);
+    add_broken_lockfree(all);
     return all;
   }();
   return entries;

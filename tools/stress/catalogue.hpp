@@ -42,5 +42,7 @@ void add_queues(std::vector<Entry>& entries);
 void add_pipes(std::vector<Entry>& entries);
 void add_broken_exclusion(std::vector<Entry>& entries);
 void add_broken_progress(std::vector<Entry>& entries);
+void add_broken_types(std::vector<Entry>& entries);
+void add_broken_lockfree(std::vector<Entry>& entries);
 
 }  // namespace shoal::stress
