@@ -10,6 +10,7 @@
 #include <new>
 #include <string>
 
+#include "broken.hpp"
 #include "catalogue.hpp"
 #include "os/cpu.hpp"
 #include "subject.hpp"
@@ -37,22 +38,25 @@ class LockFree : public Subject {
 
 // --- A stack of nodes, which are known by their numbers
 
-constexpr std::uint32_t kNodes = 4;
-constexpr std::uint32_t kNone = kNodes;
+constexpr std::uint32_t kNone = ~0U;
 
 struct Nodes {
+  static constexpr std::size_t kMost = kMostProcesses + 1;
+
   alignas(64) std::atomic<std::uint32_t> head;
-  std::array<std::atomic<std::uint32_t>, kNodes> next;
-  std::array<std::atomic<std::uint32_t>, kNodes> holder;  // the oracle's: index + 1, or 0
+  std::array<std::atomic<std::uint32_t>, kMost> next;
+  std::array<std::atomic<std::uint32_t>, kMost> holder;  // the oracle's: index + 1, or 0
 };
 
-// Each step pops two, and pushes them in the order in which it has popped them.
-// Oracle: nobody pops what another one has popped and not yet pushed.
+// Each step pops two, and pushes them in the order in which it has popped them. There is one node
+// more than participants, so that somebody can always have two.
+// Oracle: nobody pops what another one has popped and not yet pushed. Where nodes get lost, all
+// stall.
 class AbaStack : public LockFree<Nodes> {
-  void set_up(void* memory, const Plan&) override {
+  void set_up(void* memory, const Plan& plan) override {
     make_state(memory);
     state().head.store(kNone, memory_order_relaxed);
-    for (std::uint32_t node = 0; node < kNodes; ++node) push(node);
+    for (std::uint32_t node = 0; node <= plan.processes; ++node) push(node);
   }
 
   void push(std::uint32_t node) {
@@ -61,7 +65,6 @@ class AbaStack : public LockFree<Nodes> {
     while (!state().head.compare_exchange_weak(head, node, memory_order_release,
                                                memory_order_relaxed));
   }
-  // kNone: it is empty.
   std::uint32_t pop(Participant& me) {
     std::uint32_t head = state().head.load(memory_order_acquire);
     while (head != kNone) {
@@ -74,21 +77,22 @@ class AbaStack : public LockFree<Nodes> {
   }
 
   void step(Participant& me) override {
-    const std::uint32_t first = me.timed([&] { return pop(me); });
-    hold(me, first);
-    const std::uint32_t second = pop(me);
-    hold(me, second);
+    const std::uint32_t first = get(me);
+    const std::uint32_t second = get(me);
     give_back(first);
     give_back(second);
   }
-  void hold(Participant& me, std::uint32_t node) const {
-    if (node == kNone) return os::yield();
+  std::uint32_t get(Participant& me) {
+    std::uint32_t node = kNone;
+    me.timed([&] { spin_while([&] { return (node = pop(me)) == kNone && !me.stopping(); }); });
+    if (node == kNone) return node;
     const std::uint32_t holder =
         state().holder[node].exchange(me.index() + 1, memory_order_relaxed);
     if (holder != 0)
       me.fail(name_of(me.index()) + " popped node " + std::to_string(node) + ", which " +
               (holder == me.index() + 1 ? "it" : name_of(holder - 1)) +
               " had popped and not pushed again");
+    return node;
   }
   void give_back(std::uint32_t node) {
     if (node == kNone) return;
@@ -147,20 +151,14 @@ class Seqlock : public LockFree<Versioned> {
   }
 };
 
-template <class S>
-std::unique_ptr<Subject> make() {
-  return std::make_unique<S>();
-}
-
 }  // namespace
 
 void add_broken_lockfree(std::vector<Entry>& entries) {
-  const Plan interrupted{.processes = 3, .seconds = 2, .inject = Inject::yield, .patience = 0.25};
   entries.push_back(
       {.name = "aba-stack",
        .about = "lock-free stack whose head has no count",
        .make = make<AbaStack>,
-       .usual = interrupted,
+       .usual = interrupted(3, kSpinningPatience),
        .least_processes = 2,
        .why = "Between a pop's look at the head and its compare-exchange others pop that node and "
               "the next one, and push the first one back: the head is as it was, and the exchange "
@@ -172,7 +170,7 @@ void add_broken_lockfree(std::vector<Entry>& entries) {
       {.name = "seqlock",
        .about = "seqlock whose reader does not look whether the version is odd",
        .make = make<Seqlock>,
-       .usual = interrupted,
+       .usual = interrupted(3),
        .least_processes = 2,
        .why = "While a write goes on the version is odd, and does not change: a reader that begins "
               "and ends within it finds the same version twice, and half of the old words with "

@@ -9,8 +9,10 @@
 #include <optional>
 
 #include "barrier_subject.hpp"
+#include "broken.hpp"
 #include "catalogue.hpp"
 #include "condition_subject.hpp"
+#include "event_subject.hpp"
 #include "os/cpu.hpp"
 #include "os/futex.hpp"
 #include "queue_subject.hpp"
@@ -38,6 +40,34 @@ class CheckThenAct : public SemaphoreSubject {
   void give_back(unsigned) override { permits_->fetch_add(1, memory_order_release); }
 
   Permits* permits_ = nullptr;
+};
+
+constexpr std::int64_t kAnHour = 3'600'000'000'000;
+
+class FlagOnly : public EventSubject {
+  struct State {
+    Word set;
+    Word waiting;
+  };
+
+  [[nodiscard]] std::size_t event_size() const override { return sizeof(State); }
+  void set_up_event(void* memory) override { state_ = ::new (memory) State(); }
+  void set() override {
+    state_->set.store(1, memory_order_release);
+    os::futex_wake(state_->set, static_cast<int>(kMostProcesses));
+  }
+  void clear() override { state_->set.store(0, memory_order_relaxed); }
+  void await(Participant&) override {
+    state_->waiting.fetch_add(1, memory_order_relaxed);
+    // Wrong: by the time that it is woken, and looks, it may have been cleared.
+    while (state_->set.load(memory_order_acquire) == 0) os::futex_wait(state_->set, 0, kAnHour);
+    state_->waiting.fetch_sub(1, memory_order_relaxed);
+  }
+  [[nodiscard]] unsigned waiting() const override {
+    return state_->waiting.load(memory_order_relaxed);
+  }
+
+  State* state_ = nullptr;
 };
 
 class LostWakeup : public ConditionSubject {
@@ -70,7 +100,6 @@ class LostWakeup : public ConditionSubject {
   }
   [[nodiscard]] bool is_exact() const override { return false; }
 
-  static constexpr std::int64_t kAnHour = 3'600'000'000'000;
   State* state_ = nullptr;
 };
 
@@ -168,23 +197,16 @@ class NamelessRing : public QueueSubject {
   State* state_ = nullptr;
 };
 
-template <class S>
-std::unique_ptr<Subject> make() {
-  return std::make_unique<S>();
-}
-
 }  // namespace
 
 void add_broken_types(std::vector<Entry>& entries) {
-  const Plan interrupted{.processes = 3, .seconds = 2, .inject = Inject::yield, .patience = 0.25};
-  Plan with_kills = interrupted;
-  with_kills.processes = 2;
+  Plan with_kills = interrupted(2, kSpinningPatience);
   with_kills.kills = 100;
   with_kills.inject = Inject::sleep;
   entries.push_back({.name = "check-then-act",
                      .about = "semaphore that looks for a permit, then takes it",
                      .make = make<CheckThenAct>,
-                     .usual = interrupted,
+                     .usual = interrupted(3),
                      .least_processes = 2,
                      .why = "Two that look at the last permit both see that there is one, and both "
                             "take it: the count goes below zero, and more are inside than may be. "
@@ -192,10 +214,21 @@ void add_broken_types(std::vector<Entry>& entries) {
                      .source = "E. W. Dijkstra, Cooperating Sequential Processes, 1965, has P as "
                                "one indivisible action"});
   entries.push_back(
+      {.name = "event-flag",
+       .about = "event that is a flag and nothing else",
+       .make = make<FlagOnly>,
+       .usual = interrupted(3, kSpinningPatience),
+       .least_processes = 2,
+       .survives_kills = false,
+       .why = "Who is woken looks at the flag again, and by then it may have been cleared: it goes "
+              "back to sleep, though the event was set while it waited. What a waiter compares "
+              "must be a number that each set() raises, so that it does not come back.",
+       .source = "Microsoft documents PulseEvent() of Win32 as unreliable for a like reason"});
+  entries.push_back(
       {.name = "lost-wakeup",
        .about = "condition that unlocks before it is ready to be notified",
        .make = make<LostWakeup>,
-       .usual = interrupted,
+       .usual = interrupted(3, kSpinningPatience),
        .least_processes = 2,
        .why = "A waiter gives the lock up, and only then looks at the number of notifies: one that "
               "comes in between it takes for an old one, and it sleeps though its turn has come. "
@@ -205,7 +238,7 @@ void add_broken_types(std::vector<Entry>& entries) {
       {.name = "barrier-without-generation",
        .about = "barrier that only counts",
        .make = make<CountOnly>,
-       .usual = interrupted,
+       .usual = interrupted(2, kSpinningPatience),
        .least_processes = 2,
        .why =
            "The others wait for the count to be 0, and the last to arrive, which has set it to 0, "
