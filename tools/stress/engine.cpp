@@ -195,8 +195,8 @@ void Engine::observe(std::int64_t now, const Progress& on_progress) {
 // Gracefully, so that sums can be checked.
 void Engine::leave() {
   control_.stop.store(true, std::memory_order_relaxed);
+  members_.resume(detail::kForever);  // first: release() may take a lock that a stopped one holds
   subject_.release();
-  members_.resume(detail::kForever);
   const std::int64_t deadline = steady_now() + kLeaveWithin + 10 * patience();
   while (!members_.all_left() && !is_over()) {
     const std::int64_t now = steady_now();
