@@ -8,6 +8,7 @@
 
 #include "barrier_subject.hpp"
 #include "catalogue.hpp"
+#include "names.hpp"
 #include "os/cpu.hpp"
 #include "shoal/detail/deadline.hpp"
 #include "shoal/segment.hpp"
@@ -65,16 +66,15 @@ void BarrierSubject::check_all_have_come(Participant& me) const {
   for (unsigned i = 0; i < parties_; ++i) {
     const std::uint32_t came = memory_->parties[i].came.load(std::memory_order_acquire);
     if (came < round_)
-      me.fail("P" + std::to_string(me.index()) + " was let go from round " +
-              std::to_string(round_) + ", and P" + std::to_string(i) + " had only come to round " +
-              std::to_string(came));
+      me.fail(name_of(me.index()) + " was let go from round " + std::to_string(round_) + ", and " +
+              name_of(i) + " had only come to round " + std::to_string(came));
   }
 }
 
 // Nobody who is in this round can still look at the one before the last.
 void BarrierSubject::check_index(Participant& me, int index) const {
   memory_->indices[(round_ + 2) % Memory::kRounds].store(0, std::memory_order_relaxed);
-  const std::string who = "P" + std::to_string(me.index()) + " was given index ";
+  const std::string who = name_of(me.index()) + " was given index ";
   if (index < 0 || index >= static_cast<int>(parties_))
     return me.fail(who + std::to_string(index) + ", and there are " + std::to_string(parties_));
   const std::uint64_t bit = std::uint64_t{1} << index;
@@ -82,6 +82,14 @@ void BarrierSubject::check_index(Participant& me, int index) const {
       0)
     me.fail(who + std::to_string(index) + ", which somebody else had in round " +
             std::to_string(round_));
+}
+
+std::string BarrierSubject::diagnose(const Control&) {
+  std::string where;
+  for (unsigned i = 0; i < parties_; ++i)
+    where += (i == 0 ? "" : ", ") + name_of(i) + " has come to round " +
+             std::to_string(memory_->parties[i].came.load(std::memory_order_relaxed));
+  return where;
 }
 
 // If the one before died inside, the others are told so without this one's help, unless they were let

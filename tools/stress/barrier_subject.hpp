@@ -23,6 +23,7 @@ class BarrierSubject : public Subject {
   void begin(Participant& me) final;
   void step(Participant& me) final;
   void release() final { abort(); }
+  [[nodiscard]] std::string diagnose(const Control& control) final;
 
  protected:
   [[nodiscard]] virtual std::size_t barrier_size() const { return 0; }

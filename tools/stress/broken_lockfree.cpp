@@ -2,6 +2,7 @@
 
 // Data without locks that are wrong, each with an oracle of its own. What is wrong says so.
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -12,6 +13,7 @@
 
 #include "broken.hpp"
 #include "catalogue.hpp"
+#include "names.hpp"
 #include "os/cpu.hpp"
 #include "subject.hpp"
 
@@ -21,8 +23,6 @@ namespace {
 using std::memory_order_acquire;
 using std::memory_order_relaxed;
 using std::memory_order_release;
-
-std::string name_of(unsigned index) { return "P" + std::to_string(index); }
 
 template <class State>
 class LockFree : public Subject {
@@ -56,7 +56,8 @@ class AbaStack : public LockFree<Nodes> {
   void set_up(void* memory, const Plan& plan) override {
     make_state(memory);
     state().head.store(kNone, memory_order_relaxed);
-    for (std::uint32_t node = 0; node <= plan.processes; ++node) push(node);
+    nodes_ = plan.processes + 1;
+    for (std::uint32_t node = 0; node < nodes_; ++node) push(node);
   }
 
   void push(std::uint32_t node) {
@@ -94,11 +95,25 @@ class AbaStack : public LockFree<Nodes> {
               " had popped and not pushed again");
     return node;
   }
+  // What each links to is looked at so often only, for a link may lead back.
+  [[nodiscard]] std::string diagnose(const Control&) override {
+    std::uint32_t there = 0;
+    std::uint32_t at = state().head.load(memory_order_acquire);
+    for (; at != kNone && there < Nodes::kMost; at = state().next[at].load(memory_order_relaxed))
+      ++there;
+    if (at != kNone) return "the stack has become a circle";
+    const auto held = std::count_if(state().holder.begin(), state().holder.end(),
+                                    [](const auto& holder) { return holder != 0; });
+    return std::to_string(there) + " nodes are in the stack, and " + std::to_string(held) +
+           " are held, of " + std::to_string(nodes_);
+  }
   void give_back(std::uint32_t node) {
     if (node == kNone) return;
     state().holder[node].store(0, memory_order_relaxed);
     push(node);
   }
+
+  std::uint32_t nodes_ = 0;
 };
 
 // --- Several words with a version

@@ -10,6 +10,7 @@
 
 #include "catalogue.hpp"
 #include "condition_subject.hpp"
+#include "names.hpp"
 #include "os/cpu.hpp"
 #include "shoal/lock.hpp"
 #include "shoal/segment.hpp"
@@ -107,7 +108,7 @@ void ConditionSubject::await_notify(Participant& me) {
   while (!notified && !me.stopping())
     notified = me.random() % 4 == 0 ? wait_briefly(me) : wait_as_waiter(me);
   if (tickets() == 0 && !me.stopping())
-    me.fail("P" + std::to_string(me.index()) + " was woken, and nobody had notified it");
+    me.fail(name_of(me.index()) + " was woken, and nobody had notified it");
 }
 
 bool ConditionSubject::wait_as_waiter(Participant& me) {
@@ -123,6 +124,14 @@ void ConditionSubject::release() {
   lock();
   notify_all();
   unlock();
+}
+
+std::string ConditionSubject::diagnose(const Control&) {
+  std::string waiters;
+  for (unsigned i = 0; i < kMostProcesses; ++i)
+    if (memory_->waiters[i].life.load(std::memory_order_relaxed) != 0) add_name(waiters, i);
+  if (tickets() == 0 || waiters.empty()) return {};
+  return std::to_string(tickets()) + " notifies have reached nobody, and waiting are " + waiters;
 }
 
 std::string ConditionSubject::check() {

@@ -23,6 +23,7 @@ class ConditionSubject : public Subject {
   void begin(Participant& me) final;
   void step(Participant& me) final;
   void release() final;
+  [[nodiscard]] std::string diagnose(const Control& control) final;
   [[nodiscard]] std::string check() final;
 
  protected:

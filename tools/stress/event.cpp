@@ -10,6 +10,7 @@
 
 #include "catalogue.hpp"
 #include "event_subject.hpp"
+#include "names.hpp"
 #include "os/cpu.hpp"
 #include "shoal/segment.hpp"
 
@@ -33,8 +34,9 @@ constexpr int kLifeAt = 32;
 
 std::size_t EventSubject::memory_size() const { return sizeof(Memory) + event_size(); }
 
-void EventSubject::set_up(void* memory, const Plan&) {
+void EventSubject::set_up(void* memory, const Plan& plan) {
   memory_ = ::new (memory) Memory();
+  processes_ = plan.processes;
   set_up_event(memory_ + 1);
 }
 
@@ -90,9 +92,17 @@ void EventSubject::wait(Participant& me) {
   if (me.stopping()) return;
   const std::uint32_t now = memory_->pulse.load(std::memory_order_acquire);
   if (now == seen)
-    me.fail("P" + std::to_string(me.index()) +
-            " came back from a wait, and nobody had set the event");
+    me.fail(name_of(me.index()) + " came back from a wait, and nobody had set the event");
   note(me, now);
+}
+
+std::string EventSubject::diagnose(const Control&) {
+  const std::uint32_t pulse = memory_->pulse.load(std::memory_order_acquire);
+  std::string behind;
+  for (unsigned i = 1; i < processes_; ++i)
+    if (static_cast<std::uint32_t>(note_of(i)) != pulse) add_name(behind, i);
+  if (behind.empty()) return {};
+  return "pulse " + std::to_string(pulse) + " has not reached " + behind;
 }
 
 namespace {

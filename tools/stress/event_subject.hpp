@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "subject.hpp"
 
@@ -20,6 +21,7 @@ class EventSubject : public Subject {
   void begin(Participant& me) final;
   void step(Participant& me) final { me.index() == 0 ? pulse(me) : wait(me); }
   void release() final { set(); }
+  [[nodiscard]] std::string diagnose(const Control& control) final;
 
  protected:
   [[nodiscard]] virtual std::size_t event_size() const { return 0; }
@@ -41,6 +43,7 @@ class EventSubject : public Subject {
   [[nodiscard]] std::uint64_t note_of(unsigned index) const;
 
   Memory* memory_ = nullptr;
+  unsigned processes_ = 0;
 };
 
 }  // namespace shoal::stress

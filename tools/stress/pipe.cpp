@@ -19,6 +19,7 @@
 #include <optional>
 
 #include "catalogue.hpp"
+#include "names.hpp"
 #include "os/cpu.hpp"
 #include "random.hpp"
 #include "shoal/error.hpp"
@@ -100,6 +101,21 @@ class SegmentPipes : public Subject {
     }
   }
 
+  [[nodiscard]] std::string diagnose(const Control&) override {
+    std::string under_way;
+    for (unsigned index = 0; index < processes_; ++index)
+      for (const unsigned side : {0, 1}) {
+        const Lane& lane = lane_in(index, side);
+        const std::uint64_t sent = lane.sent.load(std::memory_order_acquire);
+        const std::uint64_t received = lane.received.load(std::memory_order_acquire);
+        if (sent > received)
+          under_way += (under_way.empty() ? "" : ", ") + name_of(index) + " has received " +
+                       std::to_string(received) + " of " + std::to_string(sent) + " messages of " +
+                       name_of(neighbour(index, side));
+      }
+    return under_way.empty() ? "no message is under way" : under_way;
+  }
+
   // Side 0 is the pipe with the next participant, side 1 that with the one before.
   [[nodiscard]] unsigned next(unsigned index) const { return (index + 1) % processes_; }
   [[nodiscard]] unsigned before(unsigned index) const {
@@ -138,7 +154,8 @@ class SegmentPipes : public Subject {
     try {
       sent = ends_[side]->send_bytes_for(message, message.size() > kCapacity / 4 ? 2ms : 0ms);
     } catch (const BrokenPipe&) {
-      if (!may_be_dead(me, there)) me.fail(name(me) + " was told that " + there.name + " is gone");
+      if (!may_be_dead(me, there))
+        me.fail(name_of(me.index()) + " was told that " + there.name + " is gone");
     }
     (sent ? lane.sent : lane.begun)
         .store(sent ? header.number : header.number - 1, std::memory_order_release);
@@ -150,11 +167,9 @@ class SegmentPipes : public Subject {
     unsigned index;
     std::uint32_t life;  // that had the other end
   };
-  static std::string name(const Participant& me) { return "P" + std::to_string(me.index()); }
   [[nodiscard]] Neighbour neighbour_of(const Participant& me, unsigned side) const {
     const unsigned index = neighbour(me.index(), side);
-    return {"P" + std::to_string(index), index,
-            lane_in(me.index(), side).life.load(std::memory_order_acquire)};
+    return {name_of(index), index, lane_in(me.index(), side).life.load(std::memory_order_acquire)};
   }
   // When the time is over, one after the other leaves.
   static bool may_be_dead(const Participant& me, const Neighbour& there) {
@@ -175,7 +190,7 @@ class SegmentPipes : public Subject {
     } catch (const Truncated&) {
       const std::uint64_t cut = lane.cut.fetch_add(1, std::memory_order_relaxed) + 1;
       if (!me.stopping() && !me.is_condemned(there.index, static_cast<std::uint32_t>(cut)))
-        me.fail(name(me) + " got half a message of " + there.name + ", who lives");
+        me.fail(name_of(me.index()) + " got half a message of " + there.name + ", who lives");
     } catch (const EndOfFile&) {
       check_end(me, there, lane);
       os::yield();
@@ -189,14 +204,15 @@ class SegmentPipes : public Subject {
     Header header{(last / kEmptyEvery + 1) * kEmptyEvery, last};  // of an empty one
     if (!has_kills_) header.before = header.number - 1;
     if (!message.empty()) {
-      if (message.size() < sizeof header) return me.fail(name(me) + " got a torn message");
+      if (message.size() < sizeof header)
+        return me.fail(name_of(me.index()) + " got a torn message");
       std::memcpy(&header, message.data(), sizeof header);
       if (!is_intact(header, message))
-        return me.fail(name(me) + " got message " + std::to_string(header.number) + " of " +
-                       there.name + " with bytes that are not its own");
+        return me.fail(name_of(me.index()) + " got message " + std::to_string(header.number) +
+                       " of " + there.name + " with bytes that are not its own");
     }
-    const std::string what = name(me) + " got message " + std::to_string(header.number) + " of " +
-                             there.name + " after message " + std::to_string(last);
+    const std::string what = name_of(me.index()) + " got message " + std::to_string(header.number) +
+                             " of " + there.name + " after message " + std::to_string(last);
     const std::uint64_t excused = lane.excused.load(std::memory_order_relaxed);
     if (header.number <= last) return me.fail(what);
     if (header.before > last + excused) return me.fail(what + ", and those between are lost");
@@ -212,12 +228,13 @@ class SegmentPipes : public Subject {
 
   void check_end(Participant& me, const Neighbour& there, const Lane& lane) const {
     if (!may_be_dead(me, there))
-      return me.fail(name(me) + " was told of the end of the stream, and " + there.name + " lives");
+      return me.fail(name_of(me.index()) + " was told of the end of the stream, and " + there.name +
+                     " lives");
     const std::uint64_t sent = lane.sent.load(std::memory_order_acquire);
     if (lane.life.load(std::memory_order_acquire) != there.life || me.stopping()) return;
     const std::uint64_t last = lane.received.load(std::memory_order_relaxed);
     if (sent > last + lane.excused.load(std::memory_order_relaxed))
-      me.fail(name(me) + " was told of the end of the stream after message " +
+      me.fail(name_of(me.index()) + " was told of the end of the stream after message " +
               std::to_string(last) + " of " + there.name + ", who had sent " +
               std::to_string(sent) + " before he died");
   }

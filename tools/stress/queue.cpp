@@ -6,6 +6,7 @@
 #include <new>
 
 #include "catalogue.hpp"
+#include "names.hpp"
 #include "os/cpu.hpp"
 #include "queue_subject.hpp"
 #include "shoal/detail/deadline.hpp"
@@ -67,6 +68,16 @@ void QueueSubject::step(Participant& me) {
   if (const std::string wrong = receive(*item); !wrong.empty()) me.fail(wrong);
 }
 
+void QueueSubject::killed(unsigned index) {
+  if (!is_producer(index)) {
+    ++consumer_kills_;
+  } else {
+    const Memory::Producer& its = memory_->producers[index / 2];
+    killed_pushing_ +=
+        its.begun.load(std::memory_order_acquire) != its.returned.load(std::memory_order_acquire);
+  }
+}
+
 void QueueSubject::produce(Participant& me) {
   Memory::Producer& mine = memory_->producers[me.index() / 2];
   std::uint64_t done = mine.returned.load(std::memory_order_relaxed);
@@ -120,7 +131,7 @@ std::string QueueSubject::receive(Item item) {
   const auto producer = static_cast<unsigned>(item >> kProducerAt);
   const std::uint64_t at = item & ((std::uint64_t{1} << kProducerAt) - 1);
   const std::string what = "item " + std::to_string(number_of(at)) + " of lap " +
-                           std::to_string(lap_of(at)) + " of P" + std::to_string(2 * producer);
+                           std::to_string(lap_of(at)) + " of " + name_of(2 * producer);
   if (producer >= memory_->producers.size() ||
       at > memory_->producers[producer].begun.load(std::memory_order_acquire))
     return "popped " + what + ", which nobody has pushed";
@@ -148,9 +159,8 @@ bool QueueSubject::mark(unsigned producer, std::uint32_t lap, std::uint32_t numb
   return true;
 }
 
-std::string QueueSubject::check() {
-  while (const std::optional<Item> item = try_pop())
-    if (std::string wrong = receive(*item); !wrong.empty()) return wrong;
+// Of all laps.
+std::uint64_t QueueSubject::count_all_missing() const {
   std::uint64_t missing = 0;
   for (unsigned i = 0; i < memory_->producers.size(); ++i) {
     Memory::Producer& its = memory_->producers[i];
@@ -160,6 +170,22 @@ std::string QueueSubject::check() {
     for (const Memory::Lap& lap : its.laps)
       missing += count_missing(i, lap.returned.load(std::memory_order_relaxed));
   }
+  return missing;
+}
+
+std::string QueueSubject::diagnose(const Control&) {
+  const std::uint64_t missing = count_all_missing();
+  return std::to_string(missing) + (missing == 1 ? " item is" : " items are") +
+         " pushed and not popped" +
+         (killed_pushing_ == 0
+              ? ""
+              : "; " + std::to_string(killed_pushing_) + " times a producer was killed in a push");
+}
+
+std::string QueueSubject::check() {
+  while (const std::optional<Item> item = try_pop())
+    if (std::string wrong = receive(*item); !wrong.empty()) return wrong;
+  const std::uint64_t missing = count_all_missing();
   const std::uint64_t late = memory_->late.load(std::memory_order_relaxed);
   if (missing > late + consumer_kills_)
     return std::to_string(missing - late) + " items were pushed and never popped, and " +

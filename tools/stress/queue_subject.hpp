@@ -26,7 +26,8 @@ class QueueSubject : public Subject {
   void set_up(void* memory, const Plan& plan) final;
   void begin(Participant& me) final { is_new_ = me.life() > 1; }
   void step(Participant& me) final;
-  void killed(unsigned index) final { consumer_kills_ += is_producer(index) ? 0 : 1; }
+  void killed(unsigned index) final;
+  [[nodiscard]] std::string diagnose(const Control& control) final;
   [[nodiscard]] std::string check() final;
 
  protected:
@@ -46,6 +47,7 @@ class QueueSubject : public Subject {
   static bool is_producer(unsigned index) { return index % 2 == 0; }
   void produce(Participant& me);
   void turn(Participant& me) const;
+  [[nodiscard]] std::uint64_t count_all_missing() const;
   [[nodiscard]] std::uint32_t count_missing(unsigned producer, std::uint64_t returned) const;
   // Returns what is wrong with it, or nothing.
   [[nodiscard]] std::string receive(Item item);
@@ -55,6 +57,7 @@ class QueueSubject : public Subject {
   bool has_kills_ = false;
   bool is_new_ = false;                      // in this process: comes in another's place
   std::array<Item, kMostProcesses> last_{};  // in this process: popped, of each producer
+  std::uint64_t killed_pushing_ = 0;         // in the engine's process
   std::uint64_t consumer_kills_ = 0;         // in the engine's process
 };
 

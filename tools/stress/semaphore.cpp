@@ -10,7 +10,7 @@
 #include <optional>
 
 #include "catalogue.hpp"
-#include "os/cpu.hpp"
+#include "names.hpp"
 #include "semaphore_subject.hpp"
 #include "shoal/segment.hpp"
 
@@ -72,7 +72,7 @@ std::string SemaphoreSubject::find_too_many(const Participant& me, unsigned kind
       last[i] = note;
       if (!holds(note) || me.is_condemned(i, static_cast<std::uint32_t>(note >> kLifeAt))) continue;
       ++holders;
-      if (same) who += (who.empty() ? "P" : ", P") + std::to_string(i);
+      if (same) add_name(who, i);
     }
     if (holders <= permits_) return {};
     if (same)
@@ -80,6 +80,22 @@ std::string SemaphoreSubject::find_too_many(const Participant& me, unsigned kind
              std::to_string(permits_) + ": " + who;
   }
   return {};
+}
+
+std::string SemaphoreSubject::diagnose(const Control& control) {
+  std::string holders;
+  std::string dead;
+  for (const Memory::Notes& notes : memory_->notes)
+    for (unsigned i = 0; i < processes_; ++i) {
+      const std::uint64_t note = notes[i].word.load(std::memory_order_acquire);
+      if (!holds(note)) continue;
+      add_name(
+          control.is_condemned(i, static_cast<std::uint32_t>(note >> kLifeAt)) ? dead : holders, i);
+    }
+  return "of " + std::to_string(permits_) + " permits " +
+         (holders.empty() ? "none is" : "some are") + " held" +
+         (holders.empty() ? "" : ": by " + holders) +
+         (dead.empty() ? "" : "; killed holding one: " + dead);
 }
 
 namespace {

@@ -19,6 +19,7 @@ class SemaphoreSubject : public Subject {
   void set_up(void* memory, const Plan& plan) final;
   void begin(Participant& me) final;
   void step(Participant& me) final;
+  [[nodiscard]] std::string diagnose(const Control& control) final;
 
  protected:
   static constexpr unsigned kMostKinds = 2;
