@@ -38,7 +38,9 @@ complains() { grep -q -e "$1" "$folder/error" || fail "it does not complain: $1"
 # number NAME    the first of that name in the JSON that was printed
 number() { sed -n "s/^ *\"$1\": \([0-9]*\).*/\1/p" "$folder/out" | head -n 1; }
 
-types() { "$shoal" stress semaphore event condition barrier queue pipe "$@"; }
+types() {
+  "$shoal" stress semaphore event condition barrier queue queue-of-strings joinable-queue pipe "$@"
+}
 broken() { "$shoal" stress --list | awk '/broken: / { print $1 }'; }
 
 # compile NAME    the C program on standard input becomes $folder/NAME.so, as lock_plugin.h says
@@ -87,9 +89,9 @@ case $case in
     [ "$(tail -n 1 "$folder/out")" = PASS ] || fail "PASS is not the last line"
     ;;
   types)
-    exits 0 types --seconds 0.5 --kill 50 --pause 20 --inject sleep
-    [ "$(grep -c ' [1-9][0-9]* survived; [1-9]' "$folder/out")" -eq 6 ] || fail "not all were killed"
-    exits 0 types --seconds 0.2 --kill 50 --processes 2
+    exits 0 types --seconds 0.4 --kill 50 --pause 50 --inject sleep
+    [ "$(grep -c ' [1-9][0-9]* survived; [1-9]' "$folder/out")" -eq 8 ] || fail "not all were killed"
+    exits 0 types --seconds 0.1 --kill 50 --processes 2
     exits 2 "$shoal" stress condition --processes 1
     ;;
   types_long)

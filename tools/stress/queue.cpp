@@ -1,248 +1,137 @@
 // SPDX-License-Identifier: MIT
+
+// shoal's own queues, under the oracle of queue_subject.hpp.
+
 #include "shoal/queue.hpp"
 
-#include <bit>
 #include <chrono>
-#include <new>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
 
 #include "catalogue.hpp"
-#include "names.hpp"
-#include "os/cpu.hpp"
 #include "queue_subject.hpp"
-#include "shoal/detail/deadline.hpp"
+#include "random.hpp"
 #include "shoal/segment.hpp"
 
 namespace shoal::stress {
 namespace {
 
-// An item: producer << 56 | lap << 24 | number + 1. What a producer has done: lap << 24 | how many.
-constexpr int kProducerAt = 56;
-constexpr int kLapAt = 24;
-constexpr std::uint32_t kItems = 1 << 13;  // of a lap
-constexpr std::uint32_t kLaps = 16;        // that are remembered
-constexpr std::uint64_t kNumberMask = (1 << kLapAt) - 1;
+using Number = std::uint64_t;
 
-constexpr std::uint64_t position(std::uint32_t lap, std::uint32_t number) {
-  return std::uint64_t{lap} << kLapAt | number;
+// A number, as it is in a queue of T: itself, or a text of up to 256 bytes that follows from it.
+template <class T>
+T wrapped(Number number) {
+  return number;
 }
-constexpr std::uint32_t lap_of(std::uint64_t position) {
-  return static_cast<std::uint32_t>(position >> kLapAt);
-}
-constexpr std::uint32_t number_of(std::uint64_t position) {
-  return static_cast<std::uint32_t>(position & kNumberMask);
-}
-
-// Marks of 32 items each: lap << 32 | a bit for each. Those of an earlier lap count for nothing.
-constexpr std::uint32_t kMarksInWord = 32;
-
-}  // namespace
-
-struct QueueSubject::Memory {
-  struct Lap {
-    std::atomic<std::uint64_t> returned;  // as the producer's, at its end
-    std::array<std::atomic<std::uint64_t>, kItems / kMarksInWord> marks;
-  };
-  struct alignas(64) Producer {
-    std::atomic<std::uint64_t> begun;
-    std::atomic<std::uint64_t> returned;
-    std::array<std::atomic<std::uint64_t>, 2>
-        missing;  // of those forgotten by that lap: its parity
-    std::array<Lap, kLaps> laps;
-  };
-  alignas(64) std::atomic<std::uint64_t> late;  // popped when its lap had been forgotten
-  std::array<Producer, kMostProcesses / 2> producers;
-};
-
-std::size_t QueueSubject::memory_size() const { return sizeof(Memory) + queue_size(); }
-
-void QueueSubject::set_up(void* memory, const Plan& plan) {
-  memory_ = ::new (memory) Memory();
-  has_kills_ = plan.kills > 0;
-  set_up_queue(memory_ + 1);
-}
-
-void QueueSubject::step(Participant& me) {
-  if (is_producer(me.index())) return produce(me);
-  const std::optional<Item> item = me.timed([&] { return pop(me); });
-  if (!item) return;
-  if (const std::string wrong = receive(*item); !wrong.empty()) me.fail(wrong);
-}
-
-void QueueSubject::killed(unsigned index) {
-  if (!is_producer(index)) {
-    ++consumer_kills_;
-  } else {
-    const Memory::Producer& its = memory_->producers[index / 2];
-    killed_pushing_ +=
-        its.begun.load(std::memory_order_acquire) != its.returned.load(std::memory_order_acquire);
+template <>
+std::string wrapped(Number number) {
+  constexpr std::size_t kMostWords = 32;
+  Random random(number);
+  std::string text;
+  for (std::size_t words = random.below(kMostWords); words > 0; --words) {
+    const Number word = random();
+    text.append(reinterpret_cast<const char*>(&word), sizeof word);
   }
+  return text.append(reinterpret_cast<const char*>(&number), sizeof number);
 }
 
-void QueueSubject::produce(Participant& me) {
-  Memory::Producer& mine = memory_->producers[me.index() / 2];
-  std::uint64_t done = mine.returned.load(std::memory_order_relaxed);
-  if (is_new_ || number_of(done) == kItems) {
-    turn(me);
-    if (me.stopping()) return;
-    is_new_ = false;
-    done = mine.returned.load(std::memory_order_relaxed);
-  }
-  mine.begun.store(done + 1, std::memory_order_release);
-  const Item item = Item{me.index() / 2} << kProducerAt | (done + 1);
-  if (me.timed([&] { return push(me, item); }))
-    mine.returned.store(done + 1, std::memory_order_release);
+std::optional<Number> unwrapped(Number number) { return number; }
+// Nothing where it is not as it was.
+std::optional<Number> unwrapped(const std::string& text) {
+  Number number = 0;
+  if (text.size() < sizeof number) return std::nullopt;
+  text.copy(reinterpret_cast<char*>(&number), sizeof number, text.size() - sizeof number);
+  if (text != wrapped<std::string>(number)) return std::nullopt;
+  return number;
 }
 
-// The end of a lap, which is remembered, and the beginning of another, for which one is forgotten.
-// `returned` last: who is killed before that has done nothing.
-void QueueSubject::turn(Participant& me) const {
-  Memory::Producer& mine = memory_->producers[me.index() / 2];
-  const std::uint64_t returned = mine.returned.load(std::memory_order_relaxed);
-  const std::uint32_t lap = lap_of(returned);
-  while (!has_kills_ && count_missing(me.index() / 2, returned) > 0) {
-    if (me.stopping()) return;
-    os::yield();
-  }
-  mine.laps[lap % kLaps].returned.store(returned, std::memory_order_relaxed);
-  const std::uint64_t forgotten =
-      mine.laps[(lap + 1) % kLaps].returned.load(std::memory_order_relaxed);
-  mine.missing[(lap + 1) % 2].store(mine.missing[lap % 2].load(std::memory_order_relaxed) +
-                                        count_missing(me.index() / 2, forgotten),
-                                    std::memory_order_relaxed);
-  mine.begun.store(position(lap + 1, 0), std::memory_order_release);
-  mine.returned.store(position(lap + 1, 0), std::memory_order_release);
-}
-
-// Pushed in that lap, and not popped.
-std::uint32_t QueueSubject::count_missing(unsigned producer, std::uint64_t returned) const {
-  const Memory::Lap& lap = memory_->producers[producer].laps[lap_of(returned) % kLaps];
-  std::uint32_t missing = number_of(returned);
-  for (std::uint32_t at = 0; at < number_of(returned); at += kMarksInWord) {
-    const std::uint64_t marks = lap.marks[at / kMarksInWord].load(std::memory_order_acquire);
-    if (static_cast<std::uint32_t>(marks >> kMarksInWord) != lap_of(returned)) continue;
-    const std::uint32_t asked = std::min(kMarksInWord, number_of(returned) - at);
-    const std::uint64_t mask = (std::uint64_t{1} << asked) - 1;
-    missing -= static_cast<std::uint32_t>(std::popcount(marks & mask));
-  }
-  return missing;
-}
-
-std::string QueueSubject::receive(Item item) {
-  const auto producer = static_cast<unsigned>(item >> kProducerAt);
-  const std::uint64_t at = item & ((std::uint64_t{1} << kProducerAt) - 1);
-  const std::string what = "item " + std::to_string(number_of(at)) + " of lap " +
-                           std::to_string(lap_of(at)) + " of " + name_of(2 * producer);
-  if (producer >= memory_->producers.size() ||
-      at > memory_->producers[producer].begun.load(std::memory_order_acquire))
-    return "popped " + what + ", which nobody has pushed";
-  const Item before = std::exchange(last_[producer], item);
-  if (item <= before) return "popped " + what + (item == before ? " twice" : " after a later one");
-  return mark(producer, lap_of(at), number_of(at) - 1) ? "" : "popped " + what + " twice";
-}
-
-// False: it was marked before.
-bool QueueSubject::mark(unsigned producer, std::uint32_t lap, std::uint32_t number) const {
-  Memory::Producer& its = memory_->producers[producer];
-  const std::uint64_t bit = std::uint64_t{1} << number % kMarksInWord;
-  std::atomic<std::uint64_t>& marks = its.laps[lap % kLaps].marks[number / kMarksInWord];
-  std::uint64_t seen = marks.load(std::memory_order_relaxed);
-  std::uint64_t marked = 0;
-  do {
-    const auto seen_lap = static_cast<std::uint32_t>(seen >> kMarksInWord);
-    if (seen_lap > lap) break;
-    if (seen_lap == lap && (seen & bit) != 0) return false;
-    marked = (seen_lap == lap ? seen : std::uint64_t{lap} << kMarksInWord) | bit;
-  } while (!marks.compare_exchange_weak(seen, marked, std::memory_order_acq_rel,
-                                        std::memory_order_relaxed));
-  if (lap_of(its.returned.load(std::memory_order_acquire)) >= lap + kLaps)
-    memory_->late.fetch_add(1, std::memory_order_relaxed);
-  return true;
-}
-
-// Of all laps.
-std::uint64_t QueueSubject::count_all_missing() const {
-  std::uint64_t missing = 0;
-  for (unsigned i = 0; i < memory_->producers.size(); ++i) {
-    Memory::Producer& its = memory_->producers[i];
-    const std::uint64_t returned = its.returned.load(std::memory_order_relaxed);
-    its.laps[lap_of(returned) % kLaps].returned.store(returned, std::memory_order_relaxed);
-    missing += its.missing[lap_of(returned) % 2].load(std::memory_order_relaxed);
-    for (const Memory::Lap& lap : its.laps)
-      missing += count_missing(i, lap.returned.load(std::memory_order_relaxed));
-  }
-  return missing;
-}
-
-std::string QueueSubject::diagnose(const Control&) {
-  const std::uint64_t missing = count_all_missing();
-  return std::to_string(missing) + (missing == 1 ? " item is" : " items are") +
-         " pushed and not popped" +
-         (killed_pushing_ == 0
-              ? ""
-              : "; " + std::to_string(killed_pushing_) + " times a producer was killed in a push");
-}
-
-std::string QueueSubject::check() {
-  while (const std::optional<Item> item = try_pop())
-    if (std::string wrong = receive(*item); !wrong.empty()) return wrong;
-  const std::uint64_t missing = count_all_missing();
-  const std::uint64_t late = memory_->late.load(std::memory_order_relaxed);
-  if (missing > late + consumer_kills_)
-    return std::to_string(missing - late) + " items were pushed and never popped, and " +
-           std::to_string(consumer_kills_) + " consumers were killed";
-  return {};
-}
-
-namespace {
-
+template <class Q, class T>
 class SegmentQueue : public QueueSubject {
-  static constexpr std::size_t kCapacity = 64;
+  // Room for all of them at their largest: else many small ones could keep a large one waiting.
+  static constexpr QueueOptions kOptions{.capacity = 64, .bytes = 64 << 10};
 
-  void set_up_queue(void*) override { queue_.emplace(Segment::anonymous(), "queue", kCapacity); }
+  void set_up_queue(void*) override { queue_.emplace(Segment::anonymous(), "queue", kOptions); }
+
   // By each of the ways there are; those that may fail are tried once.
   bool push(Participant& me, Item item) override {
+    const T value = wrapped<T>(item);
     const std::uint64_t choice = me.random() % 16;
     try {
-      if (choice == 0 && queue_->try_push(item)) return true;
-      if (choice == 1 && queue_->push_for(item, std::chrono::microseconds(100))) return true;
-      queue_->push(item);
+      if (choice == 0 && queue_->try_push(value)) return true;
+      if (choice == 1 && queue_->push_for(value, std::chrono::microseconds(100))) return true;
+      queue_->push(value);
       return true;
     } catch (const Closed&) {
       return false;
     }
   }
   std::optional<Item> pop(Participant& me) override {
-    const std::uint64_t choice = me.random() % 16;
     try {
-      if (choice == 0)
-        if (const auto item = queue_->try_pop()) return item;
-      if (choice == 1)
-        if (const auto item = queue_->pop_for(std::chrono::microseconds(100))) return item;
-      return queue_->pop();
+      return done_with(pop_value(me.random() % 16));
     } catch (const Closed&) {
       return std::nullopt;
     }
   }
+  T pop_value(std::uint64_t choice) const {
+    std::optional<T> value;
+    if (choice == 0) value = queue_->try_pop();
+    if (choice == 1) value = queue_->pop_for(std::chrono::microseconds(100));
+    return value ? *value : queue_->pop();
+  }
+  Item done_with(const T& value) const {
+    if constexpr (kIsJoinable) queue_->task_done();
+    return unwrapped(value).value_or(kTorn);
+  }
+
   void release() override { queue_->close(); }
   std::optional<Item> try_pop() override {
     try {
-      return queue_->try_pop();
+      const std::optional<T> value = queue_->try_pop();
+      if (!value) return std::nullopt;
+      return done_with(*value);
     } catch (const Closed&) {
       return std::nullopt;
     }
   }
+  // Of a JoinableQueue: all is done, and what was lost had been popped by a dead one.
+  [[nodiscard]] std::string check_queue(std::uint64_t consumer_kills) override {
+    if constexpr (kIsJoinable) {
+      if (!queue_->join_for(std::chrono::seconds(10))) return "all is popped, and join() waits";
+      if (queue_->lost() > consumer_kills)
+        return "lost() is " + std::to_string(queue_->lost()) + ", and " +
+               std::to_string(consumer_kills) + " consumers were killed";
+    }
+    return {};
+  }
 
-  std::optional<Queue<Item>> queue_;
+  static constexpr bool kIsJoinable = std::is_same_v<Q, JoinableQueue<T>>;
+  std::optional<Q> queue_;
 };
+
+template <class Q, class T>
+std::unique_ptr<Subject> make() {
+  return std::make_unique<SegmentQueue<Q, T>>();
+}
 
 }  // namespace
 
 void add_queues(std::vector<Entry>& entries) {
-  entries.push_back(
-      {.name = "queue",
-       .about = "shoal::Queue: each item once, in order, and none is lost",
-       .make = [] { return std::unique_ptr<Subject>(std::make_unique<SegmentQueue>()); },
-       .least_processes = 2});
+  entries.push_back({.name = "queue",
+                     .about = "shoal::Queue: each item once, in order, and none is lost",
+                     .make = make<Queue<Number>, Number>,
+                     .least_processes = 2});
+  entries.push_back({.name = "queue-of-strings",
+                     .about = "the same with items of varying size, whose bytes must be intact",
+                     .make = make<Queue<std::string>, std::string>,
+                     .least_processes = 2});
+  entries.push_back({.name = "joinable-queue",
+                     .about = "shoal::JoinableQueue: the same, and join() knows when all is done",
+                     .make = make<JoinableQueue<Number>, Number>,
+                     .least_processes = 2});
 }
 
 }  // namespace shoal::stress

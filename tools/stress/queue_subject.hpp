@@ -32,6 +32,7 @@ class QueueSubject : public Subject {
 
  protected:
   using Item = std::uint64_t;
+  static constexpr Item kTorn = ~Item{0};  // popped, but it is none
 
   [[nodiscard]] virtual std::size_t queue_size() const { return 0; }
   virtual void set_up_queue(void* memory) = 0;
@@ -40,6 +41,7 @@ class QueueSubject : public Subject {
   virtual std::optional<Item> pop(Participant& me) = 0;
   // When all have left: until there is nothing more.
   virtual std::optional<Item> try_pop() = 0;
+  [[nodiscard]] virtual std::string check_queue(std::uint64_t /*consumer_kills*/) { return {}; }
 
  private:
   struct Memory;
