@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "harness.hpp"
@@ -132,24 +133,27 @@ Sample measure() {
     else
       event->wait();
   });
-  return {report.ns / static_cast<double>(report.operations), 0, report.broken};
+  return one_of(report);
 }
 
 template <class Operation>
-Case compare(const char* name, const char* what) {
+Case compare(const char* name, const char* what, std::vector<Target> targets = {}) {
   return {std::string("event.") + name,
           what,
           "mutex and condition",
           {{"shoal::Event", measure<ShoalEvent, Operation>},
-           {"std::atomic, spins", measure<BareFlag, Operation>},
-           {"mutex and condition", measure<PthreadFlag, Operation>}}};
+           {"std::atomic, spins", measure<BareFlag, Operation>, true},
+           {"mutex and condition", measure<PthreadFlag, Operation>}},
+          kNanoseconds,
+          0,
+          std::move(targets)};
 }
 
 }  // namespace
 
 std::vector<Case> event_cases() {
-  return {compare<IsSet>("is_set", "ask whether it is set"),
-          compare<Set>("set", "set what is set already, nobody waits"),
+  return {compare<IsSet>("is_set", "ask whether it is set", {{"shoal::Event", "", 1}}),
+          compare<Set>("set", "set what is set already, nobody waits", {{"shoal::Event", "", 10}}),
           compare<ClearAndSet>("clear_set", "clear and set, nobody waits")};
 }
 

@@ -13,6 +13,7 @@
 #include <new>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 
 namespace bench {
 
@@ -23,6 +24,8 @@ struct Worker::Shared {
   struct alignas(128) Result {
     std::uint64_t operations = 0;
     std::int64_t ns = 0;
+    std::int64_t p99 = 0;
+    std::int64_t p999 = 0;
   };
   explicit Shared(int count) : workers(count) {}
   const int workers;
@@ -65,6 +68,12 @@ void Worker::report(std::uint64_t operations, std::chrono::nanoseconds time) con
   shared_.results[number_].ns = time.count();
 }
 
+void Worker::report_each(std::vector<std::int64_t> times) const {
+  std::sort(times.begin(), times.end());
+  const auto at = [&](std::size_t thousandths) { return times[times.size() * thousandths / 1000]; };
+  shared_.results[number_] = {1, at(500), at(990), at(999)};
+}
+
 namespace {
 
 // Memory that forked processes share.
@@ -100,20 +109,39 @@ void pin(int worker, int cores) {
   }
 }
 
-// Every other worker ends as well: by SIGALRM at the latest.
-[[noreturn]] void run_worker(Worker::Shared& shared, int number, const Place& place,
-                             const Work& work, std::chrono::seconds most, int cores) {
-  int code = 0;
+// False: it threw.
+bool do_work(Worker::Shared& shared, int number, const Place& place, const Work& work, int cores) {
   try {
-    ::alarm(static_cast<unsigned>(most.count()));
     pin(number, cores);
     work(Worker(shared, number), place);
+    return true;
   } catch (const std::exception& error) {
     if (!shared.failed.exchange(true))
       std::snprintf(shared.error, sizeof shared.error, "%s", error.what());
-    code = 1;
+    return false;
   }
-  ::_exit(code);
+}
+
+// A process that ends in any case: by SIGALRM at the latest.
+template <class Body>
+pid_t start(std::chrono::seconds most, Body body) {
+  const pid_t process = ::fork();
+  if (process < 0) throw std::runtime_error("fork failed");
+  if (process > 0) return process;
+  ::alarm(static_cast<unsigned>(most.count()));
+  ::_exit(body() ? 0 : 1);
+}
+
+template <class Body>
+bool all_in_threads(int workers, Body body) {
+  std::atomic<bool> well{true};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < workers; ++i)
+    threads.emplace_back([&, i] {
+      if (!body(i)) well = false;
+    });
+  for (std::thread& thread : threads) thread.join();
+  return well;
 }
 
 std::string ending(int status, const char* error) {
@@ -127,42 +155,61 @@ std::string unique_name() {
   return "bench-" + std::to_string(::getpid()) + "-" + std::to_string(++count);
 }
 
-}  // namespace
+Report summed(const Worker::Shared& shared, std::string broken) {
+  Report report;
+  report.least = ~std::uint64_t{0};
+  report.broken = std::move(broken);
+  for (int i = 0; i < shared.workers; ++i) {
+    const Worker::Shared::Result& result = shared.results[i];
+    report.operations += result.operations;
+    report.least = std::min(report.least, result.operations);
+    report.most = std::max(report.most, result.operations);
+    report.ns = std::max(report.ns, static_cast<double>(result.ns));
+    report.p99 = std::max(report.p99, static_cast<double>(result.p99));
+    report.p999 = std::max(report.p999, static_cast<double>(result.p999));
+  }
+  if (report.broken.empty() && report.operations == 0) report.broken = "did nothing";
+  report.protected_number = shared.protected_number;
+  return report;
+}
 
-Report in_processes(int workers, const Work& work, std::chrono::milliseconds time, int cores) {
+enum class Workers { processes, threads };
+
+Report in(Workers kind, int workers, const Work& work, std::chrono::milliseconds time, int cores) {
   const SharedMemory memory(sizeof(Worker::Shared) + alignof(Worker::Shared));
   const SharedMemory room(Place::kBytes);
   auto& shared = *new (memory.address()) Worker::Shared(workers);
   const Place place{room.address(), unique_name()};
   const auto most = kMostTime + std::chrono::ceil<std::chrono::seconds>(time);
+  const auto one = [&](int number) { return do_work(shared, number, place, work, cores); };
 
   std::vector<pid_t> processes;
-  for (int i = 0; i < workers; ++i) {
-    const pid_t process = ::fork();
-    if (process == 0) run_worker(shared, i, place, work, most, cores);
-    if (process < 0) throw std::runtime_error("fork failed");
-    processes.push_back(process);
-  }
+  if (kind == Workers::threads)
+    processes.push_back(start(most, [&] { return all_in_threads(workers, one); }));
+  else
+    for (int i = 0; i < workers; ++i) processes.push_back(start(most, [&] { return one(i); }));
 
   if (time.count() > 0) {
     std::this_thread::sleep_for(time);
     shared.stop.store(true);
   }
-  Report report;
-  report.least = ~std::uint64_t{0};
-  for (int i = 0; i < workers; ++i) {
+  std::string broken;
+  for (const pid_t process : processes) {
     int status = 0;
-    ::waitpid(processes[static_cast<std::size_t>(i)], &status, 0);
-    const Worker::Shared::Result& result = shared.results[i];
-    if (report.broken.empty()) report.broken = ending(status, shared.error);
-    report.operations += result.operations;
-    report.least = std::min(report.least, result.operations);
-    report.most = std::max(report.most, result.operations);
-    report.ns = std::max(report.ns, static_cast<double>(result.ns));
+    ::waitpid(process, &status, 0);
+    if (broken.empty()) broken = ending(status, shared.error);
   }
-  if (report.broken.empty() && report.operations == 0) report.broken = "did nothing";
-  report.protected_number = shared.protected_number;
-  return report;
+  return summed(shared, std::move(broken));
+}
+
+}  // namespace
+
+Report in_processes(int workers, const Work& work, std::chrono::milliseconds time, int cores) {
+  return in(Workers::processes, workers, work, time, cores);
+}
+
+Report in_threads(int workers, const Work& work, std::chrono::milliseconds time, int cores) {
+  return in(Workers::threads, workers, work, time, cores);
 }
 
 Sample judged(Sample sample, const Report& report, std::uint64_t protected_number) {
@@ -172,9 +219,11 @@ Sample judged(Sample sample, const Report& report, std::uint64_t protected_numbe
   return sample;
 }
 
-Sample alone(const Work& work) {
-  const Report report = in_processes(1, work);
-  return {report.ns / static_cast<double>(report.operations), 0, report.broken};
+Sample one_of(const Report& report) {
+  return {report.ns / static_cast<double>(report.operations), 0, report.broken, report.p99,
+          report.p999};
 }
+
+Sample alone(const Work& work) { return one_of(in_processes(1, work)); }
 
 }  // namespace bench

@@ -19,12 +19,24 @@ struct Sample {
   double ns = 0;        // of one operation; less is better
   double fairness = 0;  // most / fewest operations of one process; 0: there was only one
   std::string broken;   // why it is wrong; then the rest means nothing
+  double p99 = 0;       // where ns is the median of many: what 99 of 100 took at most; 0: it is not
+  double p999 = 0;      // and 999 of 1,000
 };
 
 // Who takes part in a case. measure() runs in processes of its own, and checks what it did.
 struct Contender {
   std::string name;
   std::function<Sample()> measure;
+  bool is_limit = false;  // nothing to use, but what the machine allows: no contender goes under it
+};
+
+// What a contender is to reach: so many times the time of another one at most, in the same round.
+// Where none is named: so many nanoseconds.
+struct Target {
+  std::string contender;
+  std::string against;
+  double most;
+  double most_shared = 0;  // with the library as a shared one; 0: nothing is said of that
 };
 
 // What the times of a table are printed in.
@@ -45,25 +57,32 @@ struct Case {
   std::vector<Contender> contenders;
   Unit unit = kNanoseconds;
   int rounds = 0;  // so many, however many are asked for; 0: as many as are asked for
+  std::vector<Target> targets = {};
 };
 
 // All there are: one function a file.
 std::vector<Case> barrier_cases();
 std::vector<Case> condition_cases();
 std::vector<Case> event_cases();
+std::vector<Case> limit_cases();
 std::vector<Case> lock_cases();
 std::vector<Case> pipe_cases();
 std::vector<Case> pool_cases();
+std::vector<Case> queue_bulk_cases();
 std::vector<Case> queue_cases();
+std::vector<Case> recovery_cases();
 std::vector<Case> rlock_cases();
 std::vector<Case> segment_cases();
 std::vector<Case> semaphore_cases();
 std::vector<Case> value_cases();
+std::vector<Case> wake_cases();
+// Who would take part, and is not installed here.
+std::vector<std::string> absent_contenders();
 
 // What the processes of one measurement share. `memory` is zero at first, and `name` is nobody
 // else's: for contenders that are found by name.
 struct Place {
-  static constexpr std::size_t kBytes = 1 << 16;
+  static constexpr std::size_t kBytes = 4 << 20;
   void* memory;  // its second half is for what the processes tell each other: see talk()
   std::string name;
 };
@@ -95,6 +114,8 @@ class Worker {
   void count_turn() const;
   // What this worker did.
   void report(std::uint64_t operations, std::chrono::nanoseconds time) const;
+  // The same, where each of many took its own time: their percentiles. Nanoseconds.
+  void report_each(std::vector<std::int64_t> times) const;
 
  private:
   void meet(int looks_before_sleeping) const;
@@ -109,7 +130,9 @@ struct Report {
   std::uint64_t operations = 0;
   std::uint64_t least = 0;  // of one worker
   std::uint64_t most = 0;
-  double ns = 0;                       // of the slowest worker
+  double ns = 0;   // of the slowest worker
+  double p99 = 0;  // of who reported each
+  double p999 = 0;
   std::uint64_t protected_number = 0;  // as they left it
   std::string broken;                  // a worker threw, was killed, or did not end in time
 };
@@ -120,6 +143,22 @@ using Work = std::function<void(const Worker&, const Place&)>;
 // after that time, if any.
 Report in_processes(int workers, const Work& work, std::chrono::milliseconds time = {},
                     int cores = 1 << 16);
+
+// The same in that many threads of one new process.
+Report in_threads(int workers, const Work& work, std::chrono::milliseconds time = {},
+                  int cores = 1 << 16);
+
+// The one or the other: a contender that has kThreads cannot be shared by processes.
+template <class Contestant, class... Rest>
+Report in_workers(int workers, const Work& work, Rest... rest) {
+  if constexpr (requires { Contestant::kThreads; })
+    return in_threads(workers, work, rest...);
+  else
+    return in_processes(workers, work, rest...);
+}
+
+// The time of one operation.
+Sample one_of(const Report& report);
 
 // The sample of a measurement with one worker.
 Sample alone(const Work& work);
@@ -171,8 +210,7 @@ Sample take_turns() {
     worker.report(mine, std::chrono::steady_clock::now() - begin);
   };
   const Report report = in_processes(2, work, std::chrono::milliseconds(120));
-  return judged({report.ns / static_cast<double>(report.operations), 0, report.broken}, report,
-                report.operations);
+  return judged(one_of(report), report, report.operations);
 }
 
 // Waits as one does who cannot sleep.

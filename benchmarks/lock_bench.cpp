@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <csignal>
 #include <cstdint>
-#include <random>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -16,6 +11,7 @@
 #include <vector>
 
 #include "harness.hpp"
+#include "limits.hpp"
 #include "lock_contenders.hpp"
 
 namespace bench {
@@ -56,7 +52,7 @@ void count_one(Lock& lock, const Worker& worker, std::uint64_t steps) {
 template <class Lock>
 Sample uncontended() {
   constexpr std::uint64_t kTimes = 20'000;
-  const Report report = in_processes(2, [](const Worker& worker, const Place& place) {
+  const Report report = in_workers<Lock>(2, [](const Worker& worker, const Place& place) {
     const auto lock = open_together<Lock>(worker, place);
     if (worker.number() == 0)
       report_time_of(worker, [&](std::uint64_t n) {
@@ -69,8 +65,7 @@ Sample uncontended() {
     worker.meet_awake();
     for (std::uint64_t i = 0; i < kTimes; ++i) count_one(*lock, worker, 0);
   });
-  return judged({report.ns / static_cast<double>(report.operations), 0, report.broken}, report,
-                2 * kTimes);
+  return judged(one_of(report), report, 2 * kTimes);
 }
 
 // Workers take turns for a while: each `section` nanoseconds under the lock, and as many outside.
@@ -87,7 +82,7 @@ Sample contended(int workers, std::chrono::nanoseconds section) {
     }
     worker.report(mine, Clock::now() - begin);
   };
-  const Report report = in_processes(workers, work, std::chrono::milliseconds(120));
+  const Report report = in_workers<Lock>(workers, work, std::chrono::milliseconds(120));
   const Sample sample{report.ns / static_cast<double>(report.operations),
                       static_cast<double>(report.most) / static_cast<double>(report.least),
                       report.broken};
@@ -142,31 +137,25 @@ Clock::rep take(Lock& lock, const Worker& worker, HandOvers& all, std::uint64_t 
   return now.time_since_epoch().count();
 }
 
-std::chrono::nanoseconds median_hand_over(const HandOvers& all, std::vector<Clock::rep> taken_at) {
-  for (std::size_t i = 0; i < kHandOvers; ++i)
-    if ((taken_at[i] -= all.given_at[i]) < 0)
-      throw std::runtime_error("was taken before it was given");
-  const auto middle = taken_at.begin() + kHandOvers / 2;
-  std::nth_element(taken_at.begin(), middle, taken_at.end());
-  return Clock::duration(*middle);
-}
-
 // From the holder's look at the clock, just before it unlocks, to the waiter's, just after lock()
 // has returned; the median of many.
 template <class Lock>
 Sample handed_over() {
-  const Report report = in_processes(2, [](const Worker& worker, const Place& place) {
+  const Report report = in_workers<Lock>(2, [](const Worker& worker, const Place& place) {
     const auto lock = open_together<Lock>(worker, place);
     auto& all = talk<HandOvers>(place);
     if (worker.number() == 0) {
       for (std::uint64_t i = 0; i < kHandOvers; ++i) give(*lock, worker, all, i);
       return;
     }
-    std::vector<Clock::rep> taken_at(kHandOvers);
-    for (std::uint64_t i = 0; i < kHandOvers; ++i) taken_at[i] = take(*lock, worker, all, i);
-    worker.report(1, median_hand_over(all, std::move(taken_at)));
+    std::vector<Clock::rep> times(kHandOvers);
+    for (std::uint64_t i = 0; i < kHandOvers; ++i) times[i] = take(*lock, worker, all, i);
+    for (std::size_t i = 0; i < kHandOvers; ++i)
+      if ((times[i] -= all.given_at[i]) < 0)
+        throw std::runtime_error("was taken before it was given");
+    worker.report_each(std::move(times));
   });
-  return judged({report.ns, 0, report.broken}, report, 2 * kHandOvers);
+  return judged(one_of(report), report, 2 * kHandOvers);
 }
 
 // The longest that any of the workers, more than there are cores, had to wait for the lock.
@@ -185,111 +174,82 @@ Sample starved(int workers, int cores, std::chrono::seconds time) {
     }
     worker.report(mine, longest);
   };
-  const Report report = in_processes(workers, work, time, cores);
+  const Report report = in_workers<Lock>(workers, work, time, cores);
   const Sample sample{report.ns,
                       static_cast<double>(report.most) / static_cast<double>(report.least),
                       report.broken};
   return judged(sample, report, report.operations);
 }
 
-// What who holds the lock, who kills it and who waits tell each other.
-struct Death {
-  std::atomic<bool> held;
-  std::atomic<bool> awaited;
-  std::atomic<Clock::rep> at;  // 0: not yet
-};
-
-template <class Lock>
-[[noreturn]] void hold(Lock& lock, const Worker& worker, Death& death) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  ::alarm(20);
-  lock.lock();
-  worker.protected_number() = worker.protected_number() + 1;
-  death.held.store(true);
-  for (;;) ::pause();
-}
-
-// Long enough for the waiter's sleeps to have grown as long as they get, and at any moment of one.
-std::chrono::microseconds since_long() {
-  return std::chrono::milliseconds(500) +
-         std::chrono::microseconds(std::random_device()() % 100'000);
-}
-
-template <class Lock>
-void kill_holder(Lock& lock, const Worker& worker, Death& death) {
-  const pid_t holder = ::fork();
-  if (holder == 0) hold(lock, worker, death);
-  if (holder < 0) throw std::runtime_error("fork failed");
-  while (!death.awaited.load()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  std::this_thread::sleep_for(since_long());
-  death.at.store(Clock::now().time_since_epoch().count());
-  ::kill(holder, SIGKILL);
-  ::waitpid(holder, nullptr, 0);
-}
-
-// From just before the kill to the waiter's look at the clock, after lock() has told it.
-template <class Lock>
-Sample told() {
-  const Report report = in_processes(2, [](const Worker& worker, const Place& place) {
-    const auto lock = open_together<Lock>(worker, place);
-    auto& death = talk<Death>(place);
-    if (worker.number() == 0) return kill_holder(*lock, worker, death);
-    while (!death.held.load()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    death.awaited.store(true);
-    const bool is_told = lock->await_death();
-    const auto now = Clock::now().time_since_epoch().count();
-    if (!is_told || death.at.load() == 0) throw std::runtime_error("has it, and nobody told it");
-    worker.report(1, Clock::duration(now - death.at.load()));
-  });
-  return judged({report.ns, 0, report.broken}, report, 1);
-}
-
 // Whoever is measured: a new contender is one line here.
+enum class Whom { all, some };
 template <class Measure>
-std::vector<Contender> contenders(Measure measure) {
-  return {{"shoal::Lock", [=] { return measure(Type<ShoalLock>{}); }},
-          {"CAS and store, spins", [=] { return measure(Type<BareWord>{}); }},
-          {"pthread mutex", [=] { return measure(Type<PthreadMutex<Pthread::plain>>{}); }},
-          {"pthread robust", [=] { return measure(Type<PthreadMutex<Pthread::robust>>{}); }},
-          {"pthread adaptive", [=] { return measure(Type<PthreadMutex<Pthread::adaptive>>{}); }},
-          {"boost mutex", [=] { return measure(Type<BoostMutex>{}); }},
-          {"sem_t", [=] { return measure(Type<PosixSemaphore>{}); }}};
+std::vector<Contender> contenders(Measure measure, Whom whom = Whom::all) {
+  std::vector<Contender> some{
+      {"shoal::Lock", [=] { return measure(Type<ShoalLock>{}); }},
+      {"CAS and store, spins", [=] { return measure(Type<BareWord>{}); }, true},
+      {"pthread mutex", [=] { return measure(Type<PthreadMutex<Pthread::plain>>{}); }},
+      {"pthread robust", [=] { return measure(Type<PthreadMutex<Pthread::robust>>{}); }},
+      {"boost mutex", [=] { return measure(Type<BoostMutex>{}); }},
+      {"sem_t", [=] { return measure(Type<PosixSemaphore>{}); }}};
+  if (whom == Whom::some) return some;
+  const Contender more[] = {
+      {"pthread adaptive", [=] { return measure(Type<PthreadMutex<Pthread::adaptive>>{}); }},
+      {"pthread PI", [=] { return measure(Type<PthreadMutex<Pthread::inheriting>>{}); }},
+      {"boost named mutex", [=] { return measure(Type<BoostNamedMutex>{}); }},
+      {"flock", [=] { return measure(Type<FileLock>{}); }},
+      {"SysV semop", [=] { return measure(Type<SystemVSemaphore>{}); }},
+      {"std::mutex, threads", [=] { return measure(Type<StdMutex>{}); }}};
+  some.insert(some.end(), std::begin(more), std::end(more));
+  return some;
 }
 
 }  // namespace
 
 std::vector<Case> lock_cases() {
   std::vector<Case> cases;
-  auto of_hand_over = contenders([]<class Lock>(Type<Lock>) { return handed_over<Lock>(); });
-  of_hand_over.push_back({"exchange, never yields", handed_over<NeverYields>});
-  cases.push_back({"lock.uncontended", "lock and unlock, nobody else wants it", "pthread mutex",
-                   contenders([]<class Lock>(Type<Lock>) { return uncontended<Lock>(); })});
+  auto of_one = contenders([]<class Lock>(Type<Lock>) { return uncontended<Lock>(); });
+  of_one.push_back(one_rmw());
+  cases.push_back({"lock.uncontended",
+                   "lock and unlock, nobody else wants it",
+                   "pthread mutex",
+                   of_one,
+                   kNanoseconds,
+                   0,
+                   {{"shoal::Lock", "pthread mutex", 0.55, 0.65}}});
   for (const int workers : {2, 4})
     for (const int section : {0, 200})
       cases.push_back(
           {"lock.contended." + std::to_string(workers) + "." + std::to_string(section),
            std::to_string(workers) + " processes, each " + std::to_string(section) +
                " ns under the lock and as long outside it; time per turn, of whichever process",
-           "pthread mutex", contenders([=]<class Lock>(Type<Lock>) {
+           "pthread mutex",
+           contenders([=]<class Lock>(Type<Lock>) {
              return contended<Lock>(workers, std::chrono::nanoseconds(section));
-           })});
+           }),
+           kNanoseconds,
+           0,
+           {{"shoal::Lock", "pthread mutex", workers == 2 ? 1 / 1.7 : 1 / 1.4}}});
+  auto of_hand_over = contenders([]<class Lock>(Type<Lock>) { return handed_over<Lock>(); });
+  of_hand_over.push_back({"exchange, never yields", handed_over<NeverYields>, true});
+  of_hand_over.push_back(cache_line_one_way());
   cases.push_back({"lock.handover",
                    "unlock to the return of lock() in another process, which has waited for 2 us",
-                   "pthread mutex", of_hand_over});
+                   "pthread mutex",
+                   of_hand_over,
+                   kNanoseconds,
+                   0,
+                   {{"shoal::Lock", "", 100}}});
+  const auto starving = []<class Lock>(Type<Lock>) {
+    return starved<Lock>(4, 2, std::chrono::seconds(10));
+  };
   cases.push_back({"lock.starvation",
                    "4 processes on 2 cores, 10 s each contender, once; the longest wait of any",
-                   "pthread mutex", contenders([]<class Lock>(Type<Lock>) {
-                     return starved<Lock>(4, 2, std::chrono::seconds(10));
-                   }),
-                   kMilliseconds, 1});
-  cases.push_back(
-      {"lock.death",
-       "kill -9 of the holder to the return of lock() in another process, told of it, "
-       "which has slept in it for more than 500 ms; a round is a death",
-       "pthread robust",
-       {{"shoal::Lock", told<ShoalLock>}, {"pthread robust", told<PthreadMutex<Pthread::robust>>}},
-       kMilliseconds,
-       25});
+                   "pthread mutex",
+                   contenders(starving, Whom::some),
+                   kMilliseconds,
+                   1,
+                   {{"shoal::Lock", "pthread mutex", 1}}});
   return cases;
 }
 

@@ -7,22 +7,29 @@
 //   void lock();
 //   void unlock();
 //   static void remove(const Place& place);      optional: takes away what has a name
-//   bool await_death();                              optional: locks; true: not had, its holder died
+//   static constexpr bool kThreads = true;       optional: it is for threads of one process
 //
 // and a line in lock_bench.cpp.
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <sys/file.h>
+#include <sys/ipc.h>
+#include <sys/sem.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <boost/interprocess/sync/interprocess_mutex.hpp>
+#include <boost/interprocess/sync/named_mutex.hpp>
 #include <cerrno>
+#include <mutex>
 #include <new>
 #include <stdexcept>
+#include <string>
 
 #include "harness.hpp"
-#include "shoal/error.hpp"
 #include "shoal/lock.hpp"
 #include "shoal/segment.hpp"
 
@@ -33,14 +40,6 @@ class ShoalLock {
   ShoalLock(const Place& place, bool) : lock_(shoal::Segment(place.name), "lock") {}
   void lock() { lock_.lock(); }
   void unlock() { lock_.unlock(); }
-  bool await_death() {
-    try {
-      lock_.lock();
-      return false;
-    } catch (const shoal::OwnerDied&) {
-      return true;
-    }
-  }
   static void remove(const Place& place) { shoal::Segment::remove(place.name); }
 
  private:
@@ -86,7 +85,7 @@ class NeverYields {
   std::atomic<int>& word_;
 };
 
-enum class Pthread { plain, robust, adaptive, recursive, recursive_robust };
+enum class Pthread { plain, robust, adaptive, inheriting, recursive, recursive_robust };
 
 template <Pthread kind>
 class PthreadMutex {
@@ -101,6 +100,8 @@ class PthreadMutex {
       ::pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
     if (kind == Pthread::recursive || kind == Pthread::recursive_robust)
       ::pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+    if (kind == Pthread::inheriting)
+      ::pthread_mutexattr_setprotocol(&attributes, PTHREAD_PRIO_INHERIT);
     if (kind == Pthread::adaptive)
       ::pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
     ::pthread_mutex_init(&mutex_, &attributes);
@@ -109,7 +110,6 @@ class PthreadMutex {
     if (::pthread_mutex_lock(&mutex_) != 0) throw std::runtime_error("pthread_mutex_lock failed");
   }
   void unlock() { ::pthread_mutex_unlock(&mutex_); }
-  bool await_death() { return ::pthread_mutex_lock(&mutex_) == EOWNERDEAD; }
 
  private:
   pthread_mutex_t& mutex_;
@@ -126,6 +126,86 @@ class BoostMutex {
 
  private:
   boost::interprocess::interprocess_mutex& mutex_;
+};
+
+class BoostNamedMutex {
+ public:
+  BoostNamedMutex(const Place& place, bool)
+      : mutex_(boost::interprocess::open_or_create, place.name.c_str()) {}
+  void lock() { mutex_.lock(); }
+  void unlock() { mutex_.unlock(); }
+  static void remove(const Place& place) {
+    boost::interprocess::named_mutex::remove(place.name.c_str());
+  }
+
+ private:
+  boost::interprocess::named_mutex mutex_;
+};
+
+// For comparison: threads of one process share it, processes cannot.
+class StdMutex {
+ public:
+  static constexpr bool kThreads = true;
+  StdMutex(const Place& place, bool first) : mutex_(*static_cast<std::mutex*>(place.memory)) {
+    if (first) new (place.memory) std::mutex;
+  }
+  void lock() { mutex_.lock(); }
+  void unlock() { mutex_.unlock(); }
+
+ private:
+  std::mutex& mutex_;
+};
+
+class FileLock {
+ public:
+  FileLock(const Place& place, bool first)
+      : file_(::open(path(place).c_str(), O_RDWR | (first ? O_CREAT : 0), 0600)) {
+    if (file_ < 0) throw std::runtime_error("cannot open a file");
+  }
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+  ~FileLock() { ::close(file_); }
+  void lock() {
+    while (::flock(file_, LOCK_EX) != 0)
+      if (errno != EINTR) throw std::runtime_error("flock failed");
+  }
+  void unlock() { ::flock(file_, LOCK_UN); }
+  static void remove(const Place& place) { ::unlink(path(place).c_str()); }
+
+ private:
+  static std::string path(const Place& place) { return "/dev/shm/" + place.name; }
+  int file_;
+};
+
+// With SEM_UNDO: the kernel gives back what the dead held.
+class SystemVSemaphore {
+ public:
+  SystemVSemaphore(const Place& place, bool first) : shared_(*static_cast<Shared*>(place.memory)) {
+    if (first) {
+      shared_.id = ::semget(IPC_PRIVATE, 1, IPC_CREAT | 0600);
+      change(1, 0);
+    }
+    ++shared_.users;
+  }
+  SystemVSemaphore(const SystemVSemaphore&) = delete;
+  SystemVSemaphore& operator=(const SystemVSemaphore&) = delete;
+  ~SystemVSemaphore() {
+    if (--shared_.users == 0) ::semctl(shared_.id, 0, IPC_RMID);
+  }
+  void lock() { change(-1, SEM_UNDO); }
+  void unlock() { change(1, SEM_UNDO); }
+
+ private:
+  struct Shared {
+    int id;
+    std::atomic<int> users;
+  };
+  void change(short by, short flags) {
+    sembuf operation{0, by, flags};
+    while (::semop(shared_.id, &operation, 1) != 0)
+      if (errno != EINTR) throw std::runtime_error("semop failed");
+  }
+  Shared& shared_;
 };
 
 class PosixSemaphore {

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <memory>
@@ -9,7 +10,6 @@
 #include <vector>
 
 #include "harness.hpp"
-#include "machine.hpp"
 #include "report.hpp"
 
 namespace {
@@ -26,39 +26,57 @@ struct Options {
 std::vector<Case> all_cases() {
   std::vector<Case> cases;
   for (const auto& some :
-       {lock_cases(), rlock_cases(), semaphore_cases(), event_cases(), condition_cases(),
-        barrier_cases(), pipe_cases(), pool_cases(), queue_cases(), value_cases(), segment_cases()})
+       {limit_cases(), lock_cases(), rlock_cases(), semaphore_cases(), event_cases(),
+        condition_cases(), barrier_cases(), wake_cases(), recovery_cases(), queue_cases(),
+        queue_bulk_cases(), pipe_cases(), pool_cases(), value_cases(), segment_cases()})
     cases.insert(cases.end(), some.begin(), some.end());
   return cases;
 }
 
-bool is_wanted(const Case& what, const Options& options) {
-  for (const std::string& filter : options.filters)
-    if (what.name.find(filter) != std::string::npos) return true;
-  return options.filters.empty();
+std::vector<Case> wanted_cases(const Options& options) {
+  std::vector<Case> cases = all_cases();
+  const auto is_unwanted = [&](const Case& what) {
+    return std::none_of(options.filters.begin(), options.filters.end(), [&](const auto& filter) {
+      return what.name.find(filter) != std::string::npos;
+    });
+  };
+  if (!options.filters.empty()) std::erase_if(cases, is_unwanted);
+  return cases;
 }
 
-void show_progress(const std::string& name, int round, int rounds) {
-  static const bool terminal = ::isatty(STDERR_FILENO) != 0;
-  if (!terminal) return;
-  if (round == rounds)
-    std::fprintf(stderr, "\r\033[K");
-  else
-    std::fprintf(stderr, "\r\033[K%s: round %d of %d", name.c_str(), round + 1, rounds);
-}
+// On a terminal: how far it has got.
+class Progress {
+ public:
+  explicit Progress(std::size_t cases) : cases_(cases) {}
+  void begin_case() { ++case_; }
+  void show(const std::string& name, int round, int rounds) const {
+    if (is_terminal_)
+      std::fprintf(stderr, "\r\033[K%s (%zu of %zu): round %d of %d", name.c_str(), case_, cases_,
+                   round + 1, rounds);
+  }
+  void clear() const {
+    if (is_terminal_) std::fprintf(stderr, "\r\033[K");
+  }
 
-Result run(const Case& what, int rounds) {
+ private:
+  const bool is_terminal_ = ::isatty(STDERR_FILENO) != 0;
+  const std::size_t cases_;
+  std::size_t case_ = 0;
+};
+
+Result run(const Case& what, int rounds, Progress& progress) {
   const std::size_t count = what.contenders.size();
   Result result{what, std::vector<std::vector<Sample>>(count), 0};
   const Others others;
+  progress.begin_case();
   for (int round = 0; round < rounds; ++round) {
-    show_progress(what.name, round, rounds);
+    progress.show(what.name, round, rounds);
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t contender = (i + static_cast<std::size_t>(round)) % count;
       result.samples[contender].push_back(what.contenders[contender].measure());
     }
   }
-  show_progress(what.name, rounds, rounds);
+  progress.clear();
   result.others = others.cores();
   return result;
 }
@@ -70,21 +88,21 @@ int run_all(const Options& options) {
     std::perror(options.json.c_str());
     return 2;
   }
-  const Machine machine = this_machine();
-  const std::string library = "shoal " SHOAL_BENCH_LIBRARY;
-  print_machine(machine, library, options.rounds);
+  const std::vector<Case> cases = wanted_cases(options);
+  const Setting setting{this_machine(), "as a " SHOAL_BENCH_LIBRARY " library",
+                        std::string("shared") == SHOAL_BENCH_LIBRARY, absent_contenders(),
+                        options.rounds};
+  print_setting(setting);
+  Progress progress(cases.size());
   bool all_well = true;
-  int ran = 0;
-  for (const Case& what : all_cases()) {
-    if (!is_wanted(what, options)) continue;
-    const Result result = run(what, what.rounds > 0 ? what.rounds : options.rounds);
+  for (const Case& what : cases) {
+    const Result result = run(what, what.rounds > 0 ? what.rounds : options.rounds, progress);
     print_table(result);
-    if (json) write_json(json.get(), machine, library, result);
+    if (json) write_json(json.get(), setting, result);
     all_well = all_well && !is_broken(result);
-    ++ran;
   }
-  if (ran == 0) std::fprintf(stderr, "shoal_bench: no such case; --list shows them\n");
-  return ran == 0 ? 2 : all_well ? 0 : 1;
+  if (cases.empty()) std::fprintf(stderr, "shoal_bench: no such case; --list shows them\n");
+  return cases.empty() ? 2 : all_well ? 0 : 1;
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "harness.hpp"
+#include "limits.hpp"
 #include "shoal/error.hpp"
 #include "shoal/pipe.hpp"
 #include "shoal/segment.hpp"
@@ -163,22 +164,7 @@ Sample one_way() {
     }
     worker.meet();
   };
-  const Report report = in_processes(2, work, std::chrono::milliseconds(150));
-  return {report.ns / static_cast<double>(report.operations), 0, report.broken};
-}
-
-template <std::size_t kBytes>
-Sample copy_once() {
-  return alone([](const Worker& worker, const Place&) {
-    const std::vector<std::byte> from(kBytes, std::byte{1});
-    std::vector<std::byte> into(kBytes);
-    report_time_of(worker, [&](std::uint64_t n) {
-      for (std::uint64_t i = 0; i < n; ++i) {
-        std::memcpy(into.data(), from.data(), kBytes);
-        keep(into.data());
-      }
-    });
-  });
+  return one_of(in_processes(2, work, std::chrono::milliseconds(150)));
 }
 
 // A message of 8 bytes is the turn.
@@ -214,20 +200,29 @@ std::vector<Case> pipe_cases() {
            "pipe(2)",
            {{"shoal::Pipe", one_way<ShoalPipe, 8>},
             {"pipe(2)", one_way<PipeOfTheKernel, 8>},
-            {"socketpair", one_way<Socket, 8>}}},
+            {"socketpair", one_way<Socket, 8>}},
+           kNanoseconds,
+           0,
+           {{"shoal::Pipe", "pipe(2)", 0.1}}},
           {"pipe.1MiB",
            "messages of 1 MiB, one way; time per message",
            "1 memcpy",
            {{"shoal::Pipe", one_way<ShoalPipe, 1 << 20>},
-            {"1 memcpy", copy_once<1 << 20>},
+            one_memcpy<1 << 20>(),
             {"pipe(2)", one_way<PipeOfTheKernel, 1 << 20>}},
-           kMicroseconds},
+           kMicroseconds,
+           0,
+           {{"shoal::Pipe", "1 memcpy", 2}}},
           {"pipe.turns",
            "messages of 8 bytes to and fro; time of one way",
            "pipe(2)",
            {{"shoal::Pipe", take_turns<Turns<ShoalPipe>>},
             {"pipe(2)", take_turns<Turns<PipeOfTheKernel>>},
-            {"socketpair", take_turns<Turns<Socket>>}}}};
+            {"socketpair", take_turns<Turns<Socket>>},
+            cache_line_one_way()},
+           kNanoseconds,
+           0,
+           {{"shoal::Pipe", "", 200}}}};
 }
 
 }  // namespace bench

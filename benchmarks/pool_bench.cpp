@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <memory>
 #include <numeric>
 #include <ranges>
 #include <string>
@@ -11,6 +8,7 @@
 #include <vector>
 
 #include "harness.hpp"
+#include "python.hpp"
 #include "shoal/pool.hpp"
 
 namespace bench {
@@ -24,25 +22,17 @@ double ns_since(Clock::time_point begin) {
 
 std::int64_t square(std::int64_t x) { return x * x; }
 
-// --- Python's, where there is Python: a script that prints the nanoseconds of one operation.
+// --- Python's, where there is Python
 
-bool has_python() { return std::system("python3 -c 'import multiprocessing' 2>/dev/null") == 0; }
-
-Sample python(const std::string& measure) {
-  const std::string script =
+Sample python_pool(const std::string& measure) {
+  return python(
       "import multiprocessing, time\n"
       "def square(x): return x * x\n"
       "if __name__ == \"__main__\":\n"
       " with multiprocessing.Pool() as pool:\n"
       "  pool.map(square, range(100), 1)\n"
       "  begin = time.perf_counter_ns()\n" +
-      measure + "  print((time.perf_counter_ns() - begin) / n)\n";
-  const std::string command = "python3 -c '" + script + "'";
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> pipe(::popen(command.c_str(), "r"),
-                                                             ::pclose);
-  double ns = 0;
-  if (!pipe || std::fscanf(pipe.get(), "%lf", &ns) != 1) return {0, 0, "python3 said nothing"};
-  return {ns, 0, ""};
+      measure + "  print((time.perf_counter_ns() - begin) / n)\n");
 }
 
 // --- map, a number a task
@@ -60,7 +50,7 @@ Sample map_of_shoal() {
 }
 
 Sample map_of_python() {
-  return python(
+  return python_pool(
       "  n = 20000\n"
       "  assert pool.map(square, range(n), 1)[n - 1] == (n - 1) ** 2\n");
 }
@@ -78,7 +68,7 @@ Sample apply_of_shoal() {
 }
 
 Sample apply_of_python() {
-  return python(
+  return python_pool(
       "  n = 2000\n"
       "  for i in range(n):\n"
       "   assert pool.apply(square, (i,)) == i * i\n");

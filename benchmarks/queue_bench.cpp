@@ -1,192 +1,24 @@
 // SPDX-License-Identifier: MIT
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <array>
 #include <atomic>
-#include <boost/interprocess/ipc/message_queue.hpp>
-#include <boost/interprocess/mapped_region.hpp>
-#include <boost/interprocess/shared_memory_object.hpp>
-#include <boost/lockfree/queue.hpp>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <memory>
-#include <new>
-#include <span>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "harness.hpp"
-#include "shoal/queue.hpp"
-#include "shoal/segment.hpp"
+#include "limits.hpp"
+#include "python.hpp"
+#include "queue_contenders.hpp"
+#include "queue_peers.hpp"
 
 namespace bench {
 namespace {
 
-namespace bip = boost::interprocess;
 using Clock = std::chrono::steady_clock;
-
-constexpr std::size_t kCapacity = 1024;
-
-// What can take part: a class with push(item), pop(), and what lock_contenders.hpp says of making
-// and removing one.
-
-class ShoalQueue {
- public:
-  ShoalQueue(const Place& place, bool) : queue_(shoal::Segment(place.name), "queue", kCapacity) {}
-  void push(std::uint64_t item) { queue_.push(item); }
-  std::uint64_t pop() { return queue_.pop(); }
-  static void remove(const Place& place) { shoal::Segment::remove(place.name); }
-
- private:
-  shoal::Queue<std::uint64_t> queue_;
-};
-
-// The bare ring (Dmitry Vyukov, "Bounded MPMC queue", 2010). It cannot sleep, and a process that
-// dies inside wedges it.
-enum class Spin { only, and_yield };
-template <Spin spin>
-class BareRing {
- public:
-  BareRing(const Place& place, bool first) : ring_(*static_cast<Ring*>(place.memory)) {
-    for (std::uint64_t i = 0; first && i < kCapacity; ++i) ring_.cells[i].turn.store(i);
-  }
-  void push(std::uint64_t item) {
-    const auto [cell, position] = claim(ring_.tail, 0);
-    cell->item = item;
-    cell->turn.store(position + 1, std::memory_order_release);
-  }
-  std::uint64_t pop() {
-    const auto [cell, position] = claim(ring_.head, 1);
-    const std::uint64_t item = cell->item;
-    cell->turn.store(position + kCapacity, std::memory_order_release);
-    return item;
-  }
-
- private:
-  struct Cell {
-    std::atomic<std::uint64_t> turn;
-    std::uint64_t item;
-  };
-  struct Ring {
-    alignas(64) std::atomic<std::uint64_t> tail;
-    alignas(64) std::atomic<std::uint64_t> head;
-    alignas(64) Cell cells[kCapacity];
-  };
-  static_assert(sizeof(Ring) <= Place::kBytes / 2);
-  struct Claim {
-    Cell* cell;
-    std::uint64_t position;
-  };
-
-  Claim claim(std::atomic<std::uint64_t>& end, std::uint64_t ahead) {
-    std::uint64_t position = end.load(std::memory_order_relaxed);
-    for (int looks = 1;;) {
-      Cell& cell = ring_.cells[position % kCapacity];
-      const std::uint64_t turn = cell.turn.load(std::memory_order_acquire);
-      if (turn == position + ahead) {
-        if (end.compare_exchange_weak(position, position + 1, std::memory_order_relaxed))
-          return {&cell, position};
-        continue;
-      }
-      if (turn < position + ahead) wait(looks++);
-      position = end.load(std::memory_order_relaxed);
-    }
-  }
-  static void wait(int looks) {
-    if (spin == Spin::and_yield && looks % 64 == 0) std::this_thread::yield();
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#endif
-  }
-
-  Ring& ring_;
-};
-
-// Of fixed size, as it must be in shared memory. It cannot sleep; a process that dies inside takes a
-// node with it.
-class BoostLockfree {
- public:
-  BoostLockfree(const Place& place, bool first) {
-    if (first) {
-      bip::shared_memory_object made(bip::create_only, place.name.c_str(), bip::read_write);
-      made.truncate(sizeof(Queue));
-    }
-    const bip::shared_memory_object memory(bip::open_only, place.name.c_str(), bip::read_write);
-    region_ = bip::mapped_region(memory, bip::read_write);
-    queue_ = first ? new (region_.get_address()) Queue : static_cast<Queue*>(region_.get_address());
-  }
-  void push(std::uint64_t item) {
-    spin_until([&] { return queue_->bounded_push(item); });
-  }
-  std::uint64_t pop() {
-    std::uint64_t item = 0;
-    spin_until([&] { return queue_->pop(item); });
-    return item;
-  }
-  static void remove(const Place& place) { bip::shared_memory_object::remove(place.name.c_str()); }
-
- private:
-  using Queue = boost::lockfree::queue<std::uint64_t, boost::lockfree::capacity<kCapacity>>;
-  bip::mapped_region region_;
-  Queue* queue_ = nullptr;
-};
-
-class BoostMessageQueue {
- public:
-  BoostMessageQueue(const Place& place, bool first)
-      : queue_(first ? new bip::message_queue(bip::create_only, place.name.c_str(), kCapacity,
-                                              sizeof(std::uint64_t))
-                     : new bip::message_queue(bip::open_only, place.name.c_str())) {}
-  void push(std::uint64_t item) { queue_->send(&item, sizeof item, 0); }
-  std::uint64_t pop() {
-    std::uint64_t item = 0;
-    bip::message_queue::size_type size = 0;
-    unsigned priority = 0;
-    queue_->receive(&item, sizeof item, size, priority);
-    return item;
-  }
-  static void remove(const Place& place) { bip::message_queue::remove(place.name.c_str()); }
-
- private:
-  std::unique_ptr<bip::message_queue> queue_;
-};
-
-// A FIFO with a name: pipe(2) for processes that were started independently.
-class PipeOfTheKernel {
- public:
-  PipeOfTheKernel(const Place& place, bool first)
-      : path_(path(place)), file_((make(path_, first), ::open(path_.c_str(), O_RDWR))) {
-    if (file_ < 0) throw std::runtime_error("cannot open a FIFO");
-    ::fcntl(file_, F_SETPIPE_SZ, 65536);
-  }
-  PipeOfTheKernel(const PipeOfTheKernel&) = delete;
-  PipeOfTheKernel& operator=(const PipeOfTheKernel&) = delete;
-  ~PipeOfTheKernel() { ::close(file_); }
-  void push(std::uint64_t item) {
-    if (::write(file_, &item, sizeof item) != sizeof item) throw std::runtime_error("write failed");
-  }
-  std::uint64_t pop() {
-    std::uint64_t item = 0;
-    if (::read(file_, &item, sizeof item) != sizeof item) throw std::runtime_error("read failed");
-    return item;
-  }
-  static void remove(const Place& place) { ::unlink(path(place).c_str()); }
-
- private:
-  static std::string path(const Place& place) { return "/dev/shm/" + place.name + ".fifo"; }
-  static void make(const std::string& path, bool first) {
-    if (first) ::mkfifo(path.c_str(), 0600);
-  }
-  std::string path_;
-  int file_;
-};
 
 struct Sums {
   std::atomic<std::uint64_t> pushed;
@@ -194,35 +26,67 @@ struct Sums {
   std::atomic<int> producers;  // that have not finished
 };
 
-constexpr std::uint64_t kEnd = ~std::uint64_t{0};  // no item: its consumer has done its work
+// An item's number: whose, and the how manieth.
+constexpr int kProducerShift = 48;
+constexpr std::uint64_t kMostProducers = 16;
+
+// Throws where a producer's items come out of order, twice, or torn.
+class Order {
+ public:
+  template <class Item>
+  void check(const Item& item) {
+    const std::uint64_t number = item.words.front();
+    std::uint64_t& last = last_[(number >> kProducerShift) % kMostProducers];
+    if (item.words.back() != number) throw std::runtime_error("an item is torn");
+    if (number <= last) throw std::runtime_error("items come out of order");
+    last = number;
+  }
+
+ private:
+  std::array<std::uint64_t, kMostProducers> last_{};
+};
+
+template <class Item>
+void set_number(Item& item, std::uint64_t number) {
+  item.words.front() = item.words.back() = number;
+}
 
 // Pushes until the time is over. The last producer to finish sends every consumer home.
-template <class Queue>
+template <class Item, class Queue>
 void produce(const Worker& worker, Queue& queue, Sums& sums, int consumers) {
   constexpr int kBatch = 64;
-  std::uint64_t item = 0;
+  Item item{};
+  std::uint64_t number = static_cast<std::uint64_t>(worker.number()) << kProducerShift;
   std::uint64_t sum = 0;
   while (!worker.stopped())
     for (int i = 0; i < kBatch; ++i) {
-      sum += ++item;
+      sum += ++number;
+      set_number(item, number);
       queue.push(item);
     }
   sums.pushed.fetch_add(sum);
+  set_number(item, kEnd);
   if (sums.producers.fetch_sub(1) == 1)
-    for (int i = 0; i < consumers; ++i) queue.push(kEnd);
+    for (int i = 0; i < consumers; ++i) queue.push(item);
 }
 
-template <class Queue>
+template <class Item, class Queue>
 void consume(const Worker& worker, Queue& queue, Sums& sums) {
   std::uint64_t items = 0;
   std::uint64_t sum = 0;
+  Order order;
   const auto begin = Clock::now();
-  for (std::uint64_t item; (item = queue.pop()) != kEnd; ++items) sum += item;
+  for (;; ++items) {
+    const Item item = queue.pop();
+    if (item.words.front() == kEnd) break;
+    order.check(item);
+    sum += item.words.front();
+  }
   worker.report(items, Clock::now() - begin);
   sums.popped.fetch_add(sum);
 }
 
-template <class Queue>
+template <class Item, class Queue>
 Sample pass(int producers, int consumers) {
   const auto work = [=](const Worker& worker, const Place& place) {
     const auto queue = open_together<Queue>(worker, place);
@@ -230,141 +94,181 @@ Sample pass(int producers, int consumers) {
     if (worker.number() == 0) sums.producers.store(producers);
     worker.meet();
     if (worker.number() < producers)
-      produce(worker, *queue, sums, consumers);
+      produce<Item>(worker, *queue, sums, consumers);
     else
-      consume(worker, *queue, sums);
+      consume<Item>(worker, *queue, sums);
     worker.meet();
     if (sums.pushed.load() != sums.popped.load())
       throw std::runtime_error("what was popped is not what was pushed");
   };
-  const Report report = in_processes(producers + consumers, work, std::chrono::milliseconds(150));
-  return {report.ns / static_cast<double>(report.operations), 0, report.broken};
+  return one_of(in_processes(producers + consumers, work, std::chrono::milliseconds(150)));
 }
 
-// 64 items at a time, or one; 64 are measured as one operation.
-enum class Portion { one, many };
-template <Portion portion>
-Sample pass_sixty_four() {
-  constexpr std::size_t kMany = 64;
-  const auto work = [](const Worker& worker, const Place& place) {
-    const auto queue = [&] {
-      if (worker.number() != 0) worker.meet();
-      shoal::Queue<std::uint64_t> opened(shoal::Segment(place.name), "queue", kCapacity);
-      if (worker.number() == 0) worker.meet();
-      return opened;
-    }();
-    worker.meet();
-    if (worker.number() == 0) shoal::Segment::remove(place.name);
-    std::array<std::uint64_t, kMany> items{};
-    const auto pass_all = [&](auto some, auto single) {
-      if (portion == Portion::one)
-        for (auto& item : items) single(item);
-      else
-        for (std::span<std::uint64_t> left(items); !left.empty();) left = left.subspan(some(left));
-    };
-    std::uint64_t times = 0;
-    const auto begin = Clock::now();
-    if (worker.number() == 0) {
-      for (bool last = false; !last; ++times) {
-        last = worker.stopped();
-        items.fill(last ? kEnd : times + 1);
-        pass_all([&](auto left) { return queue.try_push_some(left); },
-                 [&](auto& item) { queue.push(item); });
-      }
-      return;
-    }
-    for (; times == 0 || items[0] != kEnd; ++times) {
-      pass_all([&](auto left) { return queue.try_pop_some(left); },
-               [&](auto& item) { item = queue.pop(); });
-      for (const std::uint64_t item : items)
-        if (item != times + 1 && item != kEnd) throw std::runtime_error("not what was pushed");
-    }
-    worker.report(times, Clock::now() - begin);
-  };
-  const Report report = in_processes(2, work, std::chrono::milliseconds(150));
-  return {report.ns / static_cast<double>(report.operations), 0, report.broken};
-}
+// An item in one queue is the second worker's turn, one in the other queue the first worker's.
+template <class Item, class Queue>
+class Turns {
+ public:
+  Turns(const Place& place, bool first)
+      : there_(part(place, 0), first), back_(part(place, 1), first), mine_(first) {}
+  void await(int worker) {
+    if (!mine_) static_cast<void>((worker == 0 ? back_ : there_).pop());
+    mine_ = false;
+  }
+  void give(int worker) { (worker == 0 ? back_ : there_).push(Item{}); }
+  static void remove(const Place& place) {
+    if constexpr (requires { Queue::remove(place); })
+      for (const int i : {0, 1}) Queue::remove(part(place, i));
+  }
 
-// One process lends room, pushes, takes and gives back: nothing is copied.
-template <std::size_t kBytes>
-struct Item {
-  std::array<std::uint64_t, kBytes / sizeof(std::uint64_t)> words;
+ private:
+  static Place part(const Place& place, int i) {
+    return {static_cast<std::byte*>(place.memory) + Place::kBytes / 4 * static_cast<std::size_t>(i),
+            place.name + "-" + std::to_string(i)};
+  }
+  Queue there_;
+  Queue back_;
+  bool mine_;
 };
-template <std::size_t kBytes>
-Sample lend() {
-  return alone([](const Worker& worker, const Place& place) {
-    const shoal::Queue<Item<kBytes>> queue(shoal::Segment(place.name), "queue", 4);
-    shoal::Segment::remove(place.name);
-    std::uint64_t number = 0;
-    report_time_of(worker, [&](std::uint64_t n) {
-      for (std::uint64_t i = 0; i < n; ++i) {
-        auto loan = queue.loan();
-        loan->words.front() = loan->words.back() = ++number;
-        queue.push(std::move(loan));
-        if (queue.take()->words.back() != number) throw std::runtime_error("not what was pushed");
-      }
-    });
-  });
-}
-// The same by copies: into the queue, and out of it.
-template <std::size_t kBytes>
-Sample copy_twice() {
-  return alone([](const Worker& worker, const Place& place) {
-    void* const shared =
-        ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED) throw std::runtime_error("mmap failed");
-    static_cast<void>(place);
-    const auto in = std::make_unique<Item<kBytes>>();
-    const auto out = std::make_unique<Item<kBytes>>();
-    report_time_of(worker, [&](std::uint64_t n) {
-      for (std::uint64_t i = 0; i < n; ++i) {
-        std::memcpy(shared, in.get(), kBytes);
-        keep(shared);
-        std::memcpy(out.get(), shared, kBytes);
-        keep(*out);
-      }
-    });
-    ::munmap(shared, kBytes);
-  });
+
+// --- Python's, where there is Python
+
+// Two queues, two processes: one runs other(), the other one begins and does n operations.
+Sample python_queue(const std::string& other, const std::string& measure) {
+  return python(
+      "import multiprocessing, time\n"
+      "def other(there, back, item):\n" +
+      other +
+      "if __name__ == \"__main__\":\n"
+      " there, back = multiprocessing.Queue(1024), multiprocessing.Queue(1024)\n" +
+      measure + " print((time.perf_counter_ns() - begin) / n)\n process.join()\n");
 }
 
+Sample python_passes(std::size_t bytes) {
+  return python_queue(
+      " there.put(0)\n"
+      " back.get()\n"
+      " for i in range(20000): there.put((i, item))\n",
+      " n, item = 20000, bytes(" + std::to_string(bytes - 8) +
+          ")\n"
+          " process = multiprocessing.Process(target=other, args=(there, back, item))\n"
+          " process.start()\n"
+          " there.get()\n"
+          " begin = time.perf_counter_ns()\n"
+          " back.put(0)\n"
+          " for i in range(n): assert there.get() == (i, item)\n");
+}
+
+Sample python_turns() {
+  return python_queue(" for i in range(1000): back.put(there.get())\n",
+                      " n = 2000\n"
+                      " process = multiprocessing.Process(target=other, args=(there, back, 0))\n"
+                      " process.start()\n"
+                      " begin = time.perf_counter_ns()\n"
+                      " for i in range(1000):\n"
+                      "  there.put(i)\n"
+                      "  assert back.get() == i\n");
+}
+
+// --- Who takes part
+
+// A new contender is one line here; where there are two processes only, in the next one.
+template <class Item, class Measure>
+std::vector<Contender> for_many(Measure measure) {
+  return {{"shoal::Queue", [=] { return measure(Type<ShoalQueue<Item>>{}); }},
+          {"ring, spins and yields", [=] { return measure(Type<YieldingRing<Item>>{}); }, true},
+          {"boost lockfree queue", [=] { return measure(Type<BoostQueue<Item>>{}); }},
+#ifdef SHOAL_BENCH_CK
+          {"ck ring, mpmc", [=] { return measure(Type<CkRingOfMany<Item>>{}); }},
+#endif
+          {"boost message queue", [=] { return measure(Type<BoostMessageQueue<Item>>{}); }},
+          {"POSIX mq", [=] { return measure(Type<PosixMessageQueue<Item>>{}); }},
+          {"pipe(2)", [=] { return measure(Type<PipeOfTheKernel<Item>>{}); }},
+          {"AF_UNIX, seqpacket", [=] { return measure(Type<UnixSocket<Item>>{}); }}};
+}
+
+template <class Item, class Measure>
+std::vector<Contender> for_two(Measure measure) {
+  std::vector<Contender> all = for_many<Item>(measure);
+  all.push_back({"ring, spins", [=] { return measure(Type<SpinningRing<Item>>{}); }, true});
+  all.push_back({"boost spsc queue", [=] { return measure(Type<BoostSpscQueue<Item>>{}); }});
+#ifdef SHOAL_BENCH_CK
+  all.push_back({"ck ring, spsc", [=] { return measure(Type<CkRingOfTwo<Item>>{}); }});
+#endif
+#ifdef SHOAL_BENCH_ZMQ
+  all.push_back({"ZeroMQ, ipc", [=] { return measure(Type<ZeroMq<Item>>{}); }});
+#endif
+  return all;
+}
+
+// --- The cases
+
+template <std::size_t kBytes>
 Case passing(int producers, int consumers) {
-  const auto measured = [=]<class Queue>(Type<Queue>) {
-    return [=] { return pass<Queue>(producers, consumers); };
+  const auto measure = [=]<class Queue>(Type<Queue>) {
+    return pass<Item<kBytes>, Queue>(producers, consumers);
   };
-  const bool alone_on_cores = producers + consumers <= 2;
-  Case what{"queue." + std::to_string(producers) + "." + std::to_string(consumers),
+  const bool are_two = producers + consumers == 2;
+  const std::string counts = std::to_string(producers) + "." + std::to_string(consumers);
+  const std::string bytes = std::to_string(kBytes);
+  Case what{"queue." + counts + "." + bytes,
             std::to_string(producers) + " producers, " + std::to_string(consumers) +
-                " consumers, items of 8 bytes, capacity 1024; time per item",
-            alone_on_cores ? "ring, spins" : "ring, spins and yields",
-            {{"shoal::Queue", measured(Type<ShoalQueue>{})}}};
-  if (alone_on_cores)
-    what.contenders.push_back({"ring, spins", measured(Type<BareRing<Spin::only>>{})});
-  what.contenders.push_back(
-      {"ring, spins and yields", measured(Type<BareRing<Spin::and_yield>>{})});
-  what.contenders.push_back({"boost lockfree queue", measured(Type<BoostLockfree>{})});
-  what.contenders.push_back({"boost message queue", measured(Type<BoostMessageQueue>{})});
-  what.contenders.push_back({"pipe(2)", measured(Type<PipeOfTheKernel>{})});
+                " consumers, items of " + bytes + " bytes, capacity 1024; time per item",
+            are_two ? "ring, spins" : "ring, spins and yields",
+            are_two ? for_two<Item<kBytes>>(measure) : for_many<Item<kBytes>>(measure)};
+  if (are_two && has_python())
+    what.contenders.push_back({"Python's Queue", [] { return python_passes(kBytes); }});
+  if (kBytes == 1024) what.contenders.push_back(one_memcpy<1024>());
+  return what;
+}
+
+// What the library is held to is said of items of 8 bytes.
+Case passing_words(int producers, int consumers) {
+  Case what = passing<8>(producers, consumers);
+  if (producers + consumers > 2) {
+    what.targets = {{"shoal::Queue", "ring, spins and yields", 1 / 0.75}};
+    return what;
+  }
+  what.targets = {{"shoal::Queue", "ring, spins", 1 / 0.9},
+                  {"shoal::Queue", "boost lockfree queue", 1 / 8.0},
+                  {"shoal::Queue", "boost message queue", 1 / 11.0},
+                  {"shoal::Queue", "pipe(2)", 1 / 16.0}};
+  if (has_python()) what.targets.push_back({"shoal::Queue", "Python's Queue", 1 / 250.0});
+  return what;
+}
+
+Case to_and_fro() {
+  using Word = Item<8>;
+  Case what{
+      "queue.turns", "items of 8 bytes to and fro through two queues; time of one way", "pipe(2)",
+      for_two<Word>([]<class Queue>(Type<Queue>) { return take_turns<Turns<Word, Queue>>(); })};
+  if (has_python()) what.contenders.push_back({"Python's Queue", python_turns});
+  what.contenders.push_back(cache_line_one_way());
   return what;
 }
 
 }  // namespace
 
 std::vector<Case> queue_cases() {
-  return {passing(1, 1),
-          passing(2, 2),
-          passing(4, 4),
-          {"queue.bulk",
-           "1 producer, 1 consumer, items of 8 bytes; time of 64 items",
-           "one at a time",
-           {{"64 at a time", pass_sixty_four<Portion::many>},
-            {"one at a time", pass_sixty_four<Portion::one>}}},
-          {"queue.loan",
-           "lend room, push, take and give back, by one process",
-           "64 bytes",
-           {{"64 bytes", lend<64>},
-            {"1 MiB", lend<1 << 20>},
-            {"1 MiB, 2 memcpy", copy_twice<1 << 20>}}}};
+  std::vector<Case> cases;
+  for (const int each : {1, 2, 4}) {
+    cases.push_back(passing_words(each, each));
+    cases.push_back(passing<64>(each, each));
+    cases.push_back(passing<1024>(each, each));
+  }
+  cases.push_back(to_and_fro());
+  return cases;
+}
+
+std::vector<std::string> absent_contenders() {
+  std::vector<std::string> absent;
+#ifndef SHOAL_BENCH_CK
+  absent.push_back("libck's rings (libck-dev)");
+#endif
+#ifndef SHOAL_BENCH_ZMQ
+  absent.push_back("ZeroMQ (libzmq3-dev)");
+#endif
+  if (!has_python()) absent.push_back("Python's Queue and Pool (python3)");
+  return absent;
 }
 
 }  // namespace bench

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "harness.hpp"
+#include "limits.hpp"
 #include "shoal/segment.hpp"
 #include "shoal/semaphore.hpp"
 
@@ -118,13 +119,18 @@ std::vector<Case> semaphore_cases() {
            {{"shoal::Semaphore", uncontended<OfShoal<shoal::Semaphore>>},
             {"shoal::BoundedSemaphore", uncontended<OfShoal<shoal::BoundedSemaphore>>},
             {"sem_t", uncontended<OfPosix>},
-            {"boost semaphore", uncontended<OfBoost>}}},
+            {"boost semaphore", uncontended<OfBoost>},
+            one_rmw()},
+           kNanoseconds,
+           0,
+           {{"shoal::Semaphore", "sem_t", 1}}},
           {"semaphore.contended.2",
            "2 processes release each other's semaphore and wait for their own; time of one way",
            "sem_t",
            {{"shoal::Semaphore", take_turns<Turns<OfShoal<shoal::Semaphore>>>},
             {"sem_t", take_turns<Turns<OfPosix>>},
-            {"boost semaphore", take_turns<Turns<OfBoost>>}}}};
+            {"boost semaphore", take_turns<Turns<OfBoost>>},
+            cache_line_one_way()}}};
 }
 
 }  // namespace bench
