@@ -9,8 +9,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <system_error>
 
 #include "support/patience.hpp"
@@ -25,11 +29,26 @@ constexpr long kBreakpoint = 0xcc, kBreakpointMask = 0xff;      // int3
 constexpr long kSystemCall = 0x050f, kSystemCallMask = 0xffff;  // syscall
 constexpr std::uintptr_t kBreakpointSize = 1;                   // where it stops: after it
 auto& next(user_regs_struct& registers) { return registers.rip; }
+// A LOCK prefix, or an XCHG with memory, which needs none.
+bool is_atomic_rmw(long word) {
+  std::array<std::uint8_t, sizeof word> code{};
+  std::memcpy(code.data(), &word, sizeof word);
+  std::size_t i = 0;
+  while (code[i] == 0x66 || code[i] == 0x67 || code[i] == 0xf2 || code[i] == 0xf3) ++i;
+  if (code[i] == 0xf0) return true;
+  if ((code[i] & 0xf0) == 0x40) ++i;  // REX
+  return (code[i] & 0xfe) == 0x86 && code[i + 1] < 0xc0;
+}
 #elif defined(__aarch64__)
 constexpr long kBreakpoint = 0xd4200000, kBreakpointMask = 0xffffffff;  // brk #0
 constexpr long kSystemCall = 0xd4000001, kSystemCallMask = 0xffffffff;  // svc #0
 constexpr std::uintptr_t kBreakpointSize = 0;                           // where it stops: at it
 auto& next(user_regs_struct& registers) { return registers.pc; }
+// A store-exclusive, a compare-and-swap, or one of the LSE operations.
+bool is_atomic_rmw(long word) {
+  return (word & 0x3fe00000) == 0x08000000 || (word & 0x3fa07c00) == 0x08a07c00 ||
+         (word & 0x3f200c00) == 0x38200000;
+}
 #else
 #error "say here what a breakpoint and a system call look like"
 #endif
@@ -131,6 +150,8 @@ std::uintptr_t Tracee::where() const {
 bool Tracee::at_system_call() const {
   return (word_at(where(), child_.pid()) & kSystemCallMask) == kSystemCall;
 }
+
+bool Tracee::at_atomic_rmw() const { return is_atomic_rmw(word_at(where(), child_.pid())); }
 
 bool Tracee::go_on(decltype(PTRACE_CONT) how) {
   if (state_ != State::stopped) return false;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// No system call where nobody waits: each operation is stepped through after it has been done once,
-// and the system calls on the way are counted.
+// What operations cost where nobody waits: each is stepped through after it has been done once, and
+// its instructions, those that read, modify and write at once, and system calls are counted.
 
 #include <doctest/doctest.h>
 
@@ -21,6 +21,7 @@
 #include "shoal/condition.hpp"
 #include "shoal/event.hpp"
 #include "shoal/lock.hpp"
+#include "shoal/queue.hpp"
 #include "shoal/rlock.hpp"
 #include "shoal/segment.hpp"
 #include "shoal/semaphore.hpp"
@@ -38,6 +39,7 @@ namespace {
 
 struct Count {
   int instructions = 0;
+  int atomic_rmws = 0;
   int system_calls = 0;
 };
 
@@ -48,9 +50,9 @@ Count count(const std::function<void()>& operation) {
       [&] {
         operation();
         mark();
-        inside->store(true);
+        inside->store(true, std::memory_order_release);  // no atomic instruction of its own
         operation();
-        inside->store(false);
+        inside->store(false, std::memory_order_release);
         mark();
       },
       1s);
@@ -59,6 +61,7 @@ Count count(const std::function<void()>& operation) {
   while (alive && !*inside) alive = tracee.step();
   for (; alive && *inside; alive = tracee.step()) {
     ++result.instructions;
+    result.atomic_rmws += tracee.at_atomic_rmw();
     result.system_calls += tracee.at_system_call();
   }
   REQUIRE(alive);
@@ -74,9 +77,24 @@ void makes_no_system_call(const std::string& name, const std::function<void()>& 
   CHECK(found.system_calls == 0);
 }
 
+// How many instructions it takes, differs from compiler to compiler; how many atomic ones, does not.
+constexpr bool kIsGcc12 = __GNUC__ == 12;
+
+// At most so much, without the call of the function.
+void costs(const std::string& name, const std::function<void()>& operation, const Count& most) {
+  INFO(name);
+  static const int call = count([] {}).instructions;
+  const Count found = count(operation);
+  const int instructions = found.instructions - call;
+  std::printf("%-34s %4d instructions, %d atomic\n", name.c_str(), instructions, found.atomic_rmws);
+  CHECK(found.atomic_rmws <= most.atomic_rmws);
+  CHECK(found.system_calls == 0);
+  if (kIsGcc12) CHECK(instructions <= most.instructions);
+}
+
 }  // namespace
 
-TEST_SUITE_BEGIN("system calls");
+TEST_SUITE_BEGIN("cost");
 
 TEST_CASE("a system call is counted") {
   const Segment segment = Segment::anonymous();
@@ -158,6 +176,71 @@ TEST_CASE("no system call where nobody waits") {
     rows[2][0] = 1;
   });
   std::printf("system calls: none in %d operations\n", operations);
+}
+
+TEST_CASE("an atomic instruction is counted") {
+  const Shared<std::atomic<int>> number;
+  CHECK(count([&] { number->store(1, std::memory_order_release); }).atomic_rmws == 0);
+  CHECK(count([&] { number->fetch_add(1); }).atomic_rmws == 1);
+  CHECK(count([&] { static_cast<void>(number->exchange(2)); }).atomic_rmws == 1);
+  int expected = 2;
+  CHECK(count([&] { number->compare_exchange_strong(expected, 3); }).atomic_rmws == 1);
+}
+
+TEST_CASE("no operation costs more than it did") {
+  const Segment segment = Segment::anonymous();
+  const shoal::Lock lock(segment, "lock");
+  costs("Lock: lock, unlock",
+        [&] {
+          lock.lock();
+          lock.unlock();
+        },
+        {42, 1});
+  const shoal::RLock rlock(segment, "rlock");
+  costs("RLock: lock, unlock",
+        [&] {
+          rlock.lock();
+          rlock.unlock();
+        },
+        {67, 1});
+  const shoal::Semaphore semaphore(segment, "semaphore", 1);
+  costs("Semaphore: acquire, release",
+        [&] {
+          semaphore.acquire();
+          semaphore.release();
+        },
+        {22, 2});
+  const shoal::BoundedSemaphore bounded(segment, "bounded", 1);
+  costs("BoundedSemaphore: acquire, release",
+        [&] {
+          bounded.acquire();
+          bounded.release();
+        },
+        {326, 2});
+  const shoal::Event event(segment, "event");
+  costs("Event: set, clear",
+        [&] {
+          event.set();
+          event.clear();
+        },
+        {17, 2});
+  const shoal::Value<std::int64_t> value(segment, "value");
+  costs("Value: fetch_add", [&] { value.fetch_add(1); }, {3, 1});
+  const shoal::Queue<std::int64_t> queue(segment, "queue");
+  costs("Queue: push, pop of 8 bytes",
+        [&] {
+          queue.push(1);
+          static_cast<void>(queue.pop());
+        },
+        {152, 2});
+  const shoal::Queue<Bytes<1024>> blocks(segment, "blocks");
+  const Bytes<1024> bytes{};
+  costs("Queue: push, take of 1 KiB",
+        [&] {
+          blocks.push(bytes);
+          static_cast<void>(blocks.take());
+        },
+        {1471, 5});
 }
 
 // Their flag says that somebody sleeps: the first unlock wakes nobody, and the next need not.
