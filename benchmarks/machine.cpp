@@ -51,7 +51,9 @@ Machine this_machine() {
 #else
   const std::string compiler = "g++ " __VERSION__;
 #endif
-  return {processor_name(), std::string(system.sysname) + " " + system.release, compiler,
+  const std::string release = system.release;  // what comes after a - names who built it
+  return {processor_name(),
+          std::string(system.sysname) + " " + release.substr(0, release.find('-')), compiler,
           std::thread::hardware_concurrency()};
 }
 
