@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <numeric>
-#include <ranges>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,6 +22,12 @@ double ns_since(Clock::time_point begin) {
 
 std::int64_t square(std::int64_t x) { return x * x; }
 
+std::vector<std::int64_t> numbers(std::int64_t first, std::size_t count) {
+  std::vector<std::int64_t> result(count);
+  std::iota(result.begin(), result.end(), first);
+  return result;
+}
+
 // --- Python's, where there is Python
 
 Sample python_pool(const std::string& measure) {
@@ -38,13 +44,13 @@ Sample python_pool(const std::string& measure) {
 // --- map, a number a task
 
 Sample map_of_shoal() {
-  constexpr std::int64_t kTasks = 200'000;
+  const std::vector<std::int64_t> tasks = numbers(0, 200'000);
   shoal::Pool pool;
-  pool.map(square, std::views::iota(std::int64_t{0}, std::int64_t{100}), 1);
+  pool.map(square, numbers(0, 100), 1);
   const auto begin = Clock::now();
-  const auto squares = pool.map(square, std::views::iota(std::int64_t{0}, kTasks), 1);
-  const double ns = ns_since(begin) / static_cast<double>(kTasks);
-  for (std::int64_t i = 0; i < kTasks; ++i)
+  const auto squares = pool.map(square, tasks, 1);
+  const double ns = ns_since(begin) / static_cast<double>(tasks.size());
+  for (const std::int64_t i : tasks)
     if (squares[static_cast<std::size_t>(i)] != i * i) return {0, 0, "a square is wrong"};
   return {ns, 0, ""};
 }
@@ -83,7 +89,8 @@ int prime_factors(std::int64_t number) {
   return number > 1 ? count + 1 : count;
 }
 
-const auto kNumbers = std::views::iota(std::int64_t{10'000'000'000}, std::int64_t{10'000'004'000});
+constexpr std::int64_t kFirst = 10'000'000'000;
+constexpr std::size_t kNumbers = 4'000;
 constexpr int kFactors = 16759;  // of all these numbers
 
 Sample factors_found(Clock::time_point begin, int factors) {
@@ -95,7 +102,7 @@ Sample factors_found(Clock::time_point begin, int factors) {
 Sample primes_in_turn() {
   const auto begin = Clock::now();
   int factors = 0;
-  for (const std::int64_t number : kNumbers) factors += prime_factors(number);
+  for (const std::int64_t number : numbers(kFirst, kNumbers)) factors += prime_factors(number);
   return factors_found(begin, factors);
 }
 
@@ -103,7 +110,7 @@ Sample primes_of_shoal() {
   shoal::Pool pool;
   pool.map(square, {std::int64_t{1}});
   const auto begin = Clock::now();
-  const std::vector<int> factors = pool.map(prime_factors, kNumbers);
+  const std::vector<int> factors = pool.map(prime_factors, numbers(kFirst, kNumbers));
   return factors_found(begin, std::accumulate(factors.begin(), factors.end(), 0));
 }
 

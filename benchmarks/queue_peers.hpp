@@ -23,6 +23,9 @@
 // It is C, and returns false for a null pointer.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wzero-as-null-pointer-constant"
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wkeyword-macro"
+#endif
 #define false 0
 #include <ck_ring.h>
 #undef false
