@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
+#include <cstddef>
 #include <cstdio>
 #include <exception>
 #include <limits>
@@ -144,10 +146,24 @@ bool all_in_threads(int workers, Body body) {
   return well;
 }
 
-std::string ending(int status, const char* error) {
-  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) return "did not end";
-  if (WIFSIGNALED(status)) return "killed by signal " + std::to_string(WTERMSIG(status));
-  return WEXITSTATUS(status) == 0 ? "" : error;
+std::string ending(int status) {
+  if (!WIFSIGNALED(status)) return "";
+  if (WTERMSIG(status) == SIGALRM) return "did not end";
+  return "killed by signal " + std::to_string(WTERMSIG(status));
+}
+
+// Waits for all of them. Where one has failed the others, who may wait for it, are killed: what it
+// said is what is wrong.
+std::string broken_by(std::vector<pid_t> processes, const Worker::Shared& shared) {
+  std::string broken;
+  while (!processes.empty()) {
+    int status = 0;
+    std::erase(processes, ::waitpid(-1, &status, 0));
+    if (broken.empty()) broken = ending(status);
+    if (shared.failed.load())
+      for (const pid_t process : processes) ::kill(process, SIGKILL);
+  }
+  return shared.failed.load() ? shared.error : broken;
 }
 
 std::string unique_name() {
@@ -193,13 +209,7 @@ Report in(Workers kind, int workers, const Work& work, std::chrono::milliseconds
     std::this_thread::sleep_for(time);
     shared.stop.store(true);
   }
-  std::string broken;
-  for (const pid_t process : processes) {
-    int status = 0;
-    ::waitpid(process, &status, 0);
-    if (broken.empty()) broken = ending(status, shared.error);
-  }
-  return summed(shared, std::move(broken));
+  return summed(shared, broken_by(std::move(processes), shared));
 }
 
 }  // namespace

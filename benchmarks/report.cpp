@@ -109,6 +109,7 @@ void write_json(std::FILE* file, const Setting& setting, const Result& result) {
                         {"kernel", setting.machine.kernel},
                         {"compiler", setting.machine.compiler},
                         {"absent", setting.absent},
+                        {"rounds", setting.rounds},
                         {"others_cores", result.others}};
     for (const Sample& sample : result.samples[i]) {
       line["ns"].push_back(sample.ns);

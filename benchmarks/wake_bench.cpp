@@ -97,19 +97,11 @@ enum class Through { eventfd, pipe };
 template <Through through>
 class OfDescriptor {
  public:
-  OfDescriptor(const Place& place, bool first)
-      : all_(place, first, [] {
-          std::array<int, 2> all{-1, -1};
-          if (through == Through::eventfd)
-            all = {::eventfd(0, EFD_CLOEXEC), ::eventfd(0, EFD_CLOEXEC)};  // the second is not used
-          else if (::pipe2(all.data(), O_CLOEXEC) != 0)
-            all = {-1, -1};
-          return all;
-        }) {}
+  OfDescriptor(const Place& place, bool first) : all_(place, first, make) {}
   void wake() {
     const std::uint64_t one = 1;
-    const int to = through == Through::pipe ? all_[1] : all_[0];
-    if (::write(to, &one, sizeof one) != sizeof one) throw std::runtime_error("write failed");
+    if (::write(all_[kCount - 1], &one, sizeof one) != sizeof one)
+      throw std::runtime_error("write failed");
   }
   void wait() {
     std::uint64_t one = 0;
@@ -118,7 +110,17 @@ class OfDescriptor {
   }
 
  private:
-  Descriptors<2> all_;
+  static constexpr std::size_t kCount = through == Through::pipe ? 2 : 1;
+  static std::array<int, kCount> make() {
+    std::array<int, kCount> all;
+    all.fill(-1);
+    if constexpr (through == Through::eventfd)
+      all[0] = ::eventfd(0, EFD_CLOEXEC);
+    else if (::pipe2(all.data(), O_CLOEXEC) != 0)
+      all.fill(-1);
+    return all;
+  }
+  Descriptors<kCount> all_;
 };
 
 // What the waiter is doing when it is woken.

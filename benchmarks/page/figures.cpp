@@ -56,6 +56,7 @@ void read(std::istream& from, Figures& into) {
     into.kernel = line.at("kernel");
     into.compiler = line.at("compiler");
     into.cores = line.at("cores");
+    into.rounds = line.at("rounds");
     into.absent = line.at("absent").get<std::vector<std::string>>();
     table_of(line, into).rows.push_back(row_of(line));
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
 #include <iosfwd>
 #include <string>
 #include <vector>
@@ -39,6 +40,7 @@ struct Figures {
   std::string compiler;
   unsigned cores = 0;
   std::vector<std::string> absent;
+  std::size_t rounds = 0;  // if a case has no number of its own
   std::vector<Table> tables;
 };
 

@@ -119,6 +119,13 @@ std::string section_of(const Table& table) {
   return word;
 }
 
+// Where a case has a number of its own.
+std::string rounds_text(const Table& table, std::size_t usual) {
+  const std::size_t rounds = table.rows.front().ns.size();
+  if (rounds == usual) return "";
+  return rounds == 1 ? "; once" : "; " + std::to_string(rounds) + " rounds";
+}
+
 std::string opening(const Figures& figures) {
   std::string text =
       "# Performance\n\n"
@@ -127,8 +134,11 @@ std::string opening(const Figures& figures) {
       figures.processor + ", " + std::to_string(figures.cores) + " cores, " + figures.kernel +
       ", " + figures.compiler +
       ".\n\n"
-      "Less is better everywhere. Times are those of one operation: the median of all rounds, and\n"
-      "in brackets the least and the most. A ratio compares with the baseline in the same round.\n"
+      "Less is better everywhere. Times are those of one operation: the median of " +
+      std::to_string(figures.rounds) +
+      " rounds, if\n"
+      "nothing else is said, and in brackets the least and the most. A ratio compares with the "
+      "baseline in the same round.\n"
       "Rows in *italics* are no contenders: what the machine allows, or what neither sleeps nor\n"
       "survives a death. What is timed, how, and what stands in the way of targets that are "
       "missed:\n"
@@ -154,7 +164,8 @@ Page page(const Figures& figures, const std::string& folder) {
       section = section_of(table);
       result.markdown += "### " + section + "\n\n";
     }
-    result.markdown += "**" + table.name + "**: " + table.what + "\n\n" + table_text(table);
+    result.markdown += "**" + table.name + "**: " + table.what +
+                       rounds_text(table, figures.rounds) + "\n\n" + table_text(table);
     Chart chart = chart_of(table);
     if (chart.bars.size() < 3) continue;
     const bool is_first = library == figures.tables.front().library;
