@@ -107,12 +107,12 @@ class OppositeOrder : public LockSubject {
   void unlock(Participant&) override {
     for (const std::optional<Lock>& lock : locks_) lock->unlock();
   }
-  [[nodiscard]] std::string diagnose(const Control&) override {
-    return holder("the first lock", *locks_[0]) + ", " + holder("the second", *locks_[1]);
-  }
-  static std::string holder(const char* what, const Lock& lock) {
-    const std::optional<Owner> owner = lock.owner();
-    return what + (owner ? " is held by process " + std::to_string(owner->pid) : " is free");
+  [[nodiscard]] std::string diagnose(const Control& control) override {
+    const auto holder = [&](const Lock& lock) {
+      const std::optional<Owner> owner = lock.owner();
+      return owner ? " is held by " + control.name_of(owner->pid) : std::string(" is free");
+    };
+    return "the first lock" + holder(*locks_[0]) + ", the second" + holder(*locks_[1]);
   }
 
   std::array<std::optional<Lock>, 2> locks_;

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "histogram.hpp"
@@ -22,6 +23,7 @@ struct alignas(128) Slot {
   std::atomic<std::int64_t> longest_step;  // participant: nanoseconds from one wait to the next
   std::atomic<std::uint32_t> life;         // engine: 1, 2, ...; stored before the fork
   std::atomic<std::uint32_t> condemned;    // engine: that life is going to be killed, or has been
+  std::atomic<std::int32_t> pid;           // engine: of that life
   std::atomic<bool> ready;                 // participant: waits to begin
   SharedHistogram waits;                   // participant
 };
@@ -43,6 +45,8 @@ struct Control {
   [[nodiscard]] bool is_condemned(unsigned index, std::uint32_t life) const {
     return slots[index].condemned.load(std::memory_order_relaxed) >= life;
   }
+  // "P2"; of somebody else, "process 4711".
+  [[nodiscard]] std::string name_of(std::int32_t pid) const;
   void fail(std::string_view what, std::int64_t when);
 };
 

@@ -39,6 +39,7 @@ void Members::start(unsigned index) {
     pin(plan_.cpus, index);
     return Participant(control_, plan_, index).live(subject_);
   });
+  control_.slots[index].pid.store(members_[index].child->pid(), std::memory_order_relaxed);
 }
 
 bool Members::all_ready() const {

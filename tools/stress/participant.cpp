@@ -26,6 +26,12 @@ void spin(std::int64_t nanoseconds) {
 
 }  // namespace
 
+std::string Control::name_of(std::int32_t pid) const {
+  for (std::size_t i = 0; i < slots.size(); ++i)
+    if (slots[i].pid.load(std::memory_order_relaxed) == pid) return "P" + std::to_string(i);
+  return "process " + std::to_string(pid);
+}
+
 void Control::fail(std::string_view what, std::int64_t when) {
   const std::uint32_t number = failure_count.fetch_add(1, std::memory_order_relaxed);
   if (number < kMostFailures) {
