@@ -205,12 +205,15 @@ case $case in
     gone $participants
     ;;
   twenty)
+    caught=0
     for run in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
       "$shoal" stress broken --json >"$folder/out" || fail "not all were caught in run $run"
+      caught=$((caught + $(grep -c '"verdict": "CAUGHT"' "$folder/out")))
       sed -n 's/^ *"ms": \([0-9]*\).*/\1/p' "$folder/out" >>"$folder/times"
     done
-    sort -n "$folder/times" | awk '{ last = $1 } END { print NR " failures, the last after " last " ms" }
-      END { exit last >= 2000 }' || fail "one was caught too late"
+    last=$(sort -n "$folder/times" | tail -n 1)
+    echo "20 runs, $caught caught, the last after $last ms"
+    [ "$last" -lt 2000 ] || fail "one was caught too late"
     ;;
   hundred_million)
     for what in lock rlock; do
