@@ -34,7 +34,7 @@ using detail::Kind;
 using detail::OwnerValue;
 
 // Words that belong together are read again where they do not: others may be between two stores.
-constexpr int kLooks = 8;
+constexpr int kMostLooks = 8;
 constexpr std::size_t kMostBytes = 4096;  // of one T that are looked at
 
 struct Subject {
@@ -177,7 +177,7 @@ Bytes current_copy(const Subject& subject) {
         .get<std::uint64_t>(0);
   };
   Bytes bytes;
-  for (int look = 0; look < kLooks; ++look) {
+  for (int look = 0; look < kMostLooks; ++look) {
     const std::uint64_t before = version();
     bytes = subject.view.read(object, shape.data_at() + before % 2 * shape.stride(), size);
     if (version() == before) break;
@@ -292,7 +292,7 @@ Ends read_ends(const Subject& subject, std::uint64_t tail_at, std::uint64_t head
     const Ends ends{bytes.get<std::uint64_t>(tail_at - begin),
                     bytes.get<std::uint64_t>(head_at - begin)};
     if (fits(ends)) return ends;
-    if (look == kLooks) throw Damaged("its ends do not fit together");
+    if (look == kMostLooks) throw Damaged("its ends do not fit together");
   }
 }
 

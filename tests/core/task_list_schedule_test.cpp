@@ -235,7 +235,6 @@ TEST_CASE("a newer worker waits until an older one is idle, or dead") {
   Options options = kExhaustive;
   options.preemptions = 2;
   options.stale_reads = 1;
-  options.schedules = full_programme() ? 3'000'000 : 30'000;
   passes<CrewModel<>>("tasks.crews", options, 1'000);
   passes<CrewModel<>>("tasks.crews.random", random_choice(0), 20'000);
   passes<CrewModel<>>("tasks.crews.kill", random_choice(2), 20'000);

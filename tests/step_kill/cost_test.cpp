@@ -240,7 +240,7 @@ TEST_CASE("no operation costs more than it did") {
           blocks.push(bytes);
           static_cast<void>(blocks.take());
         },
-        {1471, 5});
+        {1500, 5});
 }
 
 // Their flag says that somebody sleeps: the first unlock wakes nobody, and the next need not.

@@ -288,8 +288,7 @@ TEST_CASE("killed while taking a free lock") {
   kill_everywhere<TryForFree>("lock.try_lock_for, free", {15, 6, 3});
   kill_everywhere<RecoverFree>("lock.recover, free", {60, 6, 3});
   kill_everywhere<LockReserved>("lock.lock, reserved by a dead process",
-                                {.instructions = 100, .points = 100, .states = 3, .strays = true},
-                                every_instruction());
+                                {.instructions = 100, .points = 6, .states = 3, .strays = true});
 }
 
 TEST_CASE("killed while unlocking, and between lock and unlock") {
@@ -329,8 +328,8 @@ TEST_CASE("killed while being told of an abandoned lock") {
 TEST_CASE("killed while recovering an abandoned lock: it is abandoned again, or sound") {
   kill_everywhere<RecoverAbandoned>("lock.recover, abandoned", {60, 6, 3});
   kill_everywhere<RecoverWith>("lock.recover(repair), abandoned", {120, 8, 4});
-  kill_everywhere<RecoverThrows>("lock.recover(repair), which throws", {5000, 12, 4},
-                                 where_changed());
+  kill_in_full_programme<RecoverThrows>("lock.recover(repair), which throws", {5000, 12, 4},
+                                        where_changed());
   kill_everywhere<UnlockRecovered>("lock.unlock, recovered", {10, 4, 3});
 }
 

@@ -13,6 +13,8 @@
 // What locks that are wrong have in common.
 namespace shoal::stress {
 
+constexpr std::int64_t kAnHour = 3'600'000'000'000;  // in nanoseconds
+
 using Word = std::atomic<std::uint32_t>;
 
 // Waits for something that is going to happen at once, or as soon as somebody has a CPU.

@@ -20,8 +20,6 @@ using std::memory_order_acquire;
 using std::memory_order_relaxed;
 using std::memory_order_release;
 
-constexpr std::int64_t kAnHour = 3'600'000'000'000;
-
 // --- A queue of waiters: participants are named by their index plus 1
 
 struct McsState {

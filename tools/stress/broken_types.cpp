@@ -42,8 +42,6 @@ class CheckThenAct : public SemaphoreSubject {
   Permits* permits_ = nullptr;
 };
 
-constexpr std::int64_t kAnHour = 3'600'000'000'000;
-
 class FlagOnly : public EventSubject {
   struct State {
     Word set;

@@ -3,6 +3,8 @@
 
 #include <new>
 
+#include "names.hpp"
+
 namespace shoal::stress {
 
 // inside               meaning
@@ -45,7 +47,6 @@ std::uint64_t mark_of(const Participant& me) {
 }
 unsigned index_of(std::uint64_t mark) { return static_cast<std::uint32_t>(mark) - 1; }
 std::uint32_t life_of(std::uint64_t mark) { return static_cast<std::uint32_t>(mark >> kIndexBits); }
-std::string name_of(unsigned index) { return "P" + std::to_string(index); }
 
 }  // namespace
 
