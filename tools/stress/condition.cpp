@@ -61,9 +61,10 @@ void ConditionSubject::hand_out(Participant& me) {
   const auto n = static_cast<unsigned>(1 + me.random() % waiters);
   memory_->made.store(memory_->made.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
   memory_->tickets.store(n, std::memory_order_relaxed);
+  const bool is_for_all = may_barge_ && n == waiters;
   const bool unlocks_first = me.random() % 2 == 0;
   if (unlocks_first) unlock();
-  may_barge_&& n == waiters ? notify_all() : notify(static_cast<int>(n));
+  is_for_all ? notify_all() : notify(static_cast<int>(n));
   if (!unlocks_first) unlock();
 }
 
