@@ -305,7 +305,7 @@ TEST_SUITE_BEGIN("step-kill: pipe");
 
 TEST_CASE("pipe: killed while sending: the message is there, or not") {
   kill_everywhere<Sends>("pipe.send",
-                         {.instructions = 50, .points = 20, .states = 4, .strays = true});
+                         {.instructions = 50, .points = 10, .states = 4, .strays = true});
   kill_everywhere<SendsShared>("pipe.send, shared",
                                {.instructions = 100, .points = 20, .states = 6, .strays = true});
   kill_everywhere<SendsToSleeper>("pipe.send, to a sleeper",
