@@ -107,6 +107,54 @@ Sample create() {
   });
 }
 
+// An open segment, in which a number is constructed, found and read, erased.
+class ShoalObjects {
+ public:
+  explicit ShoalObjects(const std::string& name) : segment_(name, {.capacity = kCapacity}) {}
+  void create() { Number(segment_, "number", kNumber, shoal::Open::create); }
+  std::int64_t read() { return Number(segment_, "number", shoal::Open::existing).load(); }
+  void erase() { segment_.erase("number"); }
+
+ private:
+  using Number = shoal::Value<std::int64_t>;
+  shoal::Segment segment_;
+};
+
+class BoostObjects {
+ public:
+  explicit BoostObjects(const std::string& name)
+      : segment_(bip::create_only, name.c_str(), kCapacity) {}
+  void create() { segment_.construct<std::int64_t>("number")(kNumber); }
+  std::int64_t read() {
+    const auto found = segment_.find<std::int64_t>("number");
+    if (found.first == nullptr) throw std::runtime_error("not found");
+    return *found.first;
+  }
+  void erase() { segment_.destroy<std::int64_t>("number"); }
+
+ private:
+  bip::managed_shared_memory segment_;
+};
+
+enum class Object { opened, created };
+template <class Objects, class Segment, Object object>
+Sample one_object() {
+  return alone([](const Worker& worker, const Place& place) {
+    Objects objects(place.name);
+    Segment::remove(place.name);
+    objects.create();
+    report_time_of(worker, [&](std::uint64_t n) {
+      for (std::uint64_t i = 0; i < n; ++i) {
+        if (object == Object::created) {
+          objects.erase();
+          objects.create();
+        }
+        if (objects.read() != kNumber) throw std::runtime_error("found another number");
+      }
+    });
+  });
+}
+
 }  // namespace
 
 std::vector<Case> segment_cases() {
@@ -125,6 +173,16 @@ std::vector<Case> segment_cases() {
         {"raw", create<Raw>, true},
         {"boost managed", create<Boost>}},
        kMicroseconds},
+      {"segment.object.open",
+       "open a number in an open segment, and read it",
+       "boost managed",
+       {{"shoal::Value", one_object<ShoalObjects, Shoal, Object::opened>},
+        {"boost managed", one_object<BoostObjects, Boost, Object::opened>}}},
+      {"segment.object.create",
+       "erase a number in an open segment, create it anew, open and read it",
+       "boost managed",
+       {{"shoal::Value", one_object<ShoalObjects, Shoal, Object::created>},
+        {"boost managed", one_object<BoostObjects, Boost, Object::created>}}},
   };
 }
 
