@@ -77,8 +77,9 @@ void makes_no_system_call(const std::string& name, const std::function<void()>& 
   CHECK(found.system_calls == 0);
 }
 
-// How many instructions it takes, differs from compiler to compiler; how many atomic ones, does not.
-constexpr bool kIsGcc12 = __GNUC__ == 12;
+// Of whose code the instructions below are counted. Other compilers may need half as many more; how
+// many of them are atomic does not differ.
+constexpr bool kIsDebians = __GNUC__ == 12 && __GNUC_MINOR__ == 2;
 
 // At most so much, without the call of the function.
 void costs(const std::string& name, const std::function<void()>& operation, const Count& most) {
@@ -89,7 +90,7 @@ void costs(const std::string& name, const std::function<void()>& operation, cons
   std::printf("%-34s %4d instructions, %d atomic\n", name.c_str(), instructions, found.atomic_rmws);
   CHECK(found.atomic_rmws <= most.atomic_rmws);
   CHECK(found.system_calls == 0);
-  if (kIsGcc12) CHECK(instructions <= most.instructions);
+  CHECK(instructions <= (kIsDebians ? most.instructions : most.instructions * 3 / 2));
 }
 
 }  // namespace
