@@ -96,8 +96,8 @@ case $case in
     ;;
   types_long)
     for processes in 2 3 5 8; do
-      exits 0 types --seconds 3 --kill 100 --pause 20 --inject delay --processes "$processes"
-      exits 0 types --seconds 2 --processes "$processes"
+      exits 0 types --seconds 1 --kill 100 --pause 20 --inject delay --processes "$processes"
+      exits 0 types --seconds 0.5 --processes "$processes"
     done
     ;;
   json)

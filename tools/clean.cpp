@@ -9,6 +9,7 @@
 #include "commands.hpp"
 #include "description.hpp"
 #include "message.hpp"
+#include "spelling.hpp"
 #include "terminal.hpp"
 
 namespace shoal::tool {

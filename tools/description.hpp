@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "lock_view.hpp"
 #include "segment_view.hpp"
@@ -24,12 +25,10 @@ Description describe(const SegmentView& view, const ObjectView& object, std::siz
 Json describe(const SegmentView& view);
 
 Json to_json(const Who& who);
+Json to_json(const std::vector<Who>& list);
 Json to_json(const Participant& process);
 
 // One document, whatever bytes its texts are of.
 std::string spelled_json(const Json& json);
-std::string spelled_bytes(std::uint64_t bytes);    // "64.0 MiB"
-std::string spelled_time(std::int64_t unix_time);  // "2026-11-22 09:30:11", local
-std::string user_name(std::uint32_t user);         // or its number
 
 }  // namespace shoal::tool

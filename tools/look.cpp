@@ -16,6 +16,7 @@
 
 #include "commands.hpp"
 #include "description.hpp"
+#include "spelling.hpp"
 #include "terminal.hpp"
 
 namespace shoal::tool {
