@@ -4,10 +4,12 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include "harness.hpp"
@@ -85,6 +87,35 @@ Sample copy() {
   });
 }
 
+// The first worker writes, the second one copies and is timed; each when it is its turn.
+Sample copy_across() {
+  constexpr std::size_t kBytes = 1 << 20;
+  constexpr std::uint32_t kTimes = 400;
+  Report report = in_processes(2, [](const Worker& worker, const Place& place) {
+    using Clock = std::chrono::steady_clock;
+    auto& turn = talk<std::atomic<std::uint32_t>>(place);
+    std::vector<std::byte> into(kBytes);
+    std::vector<std::int64_t> times;
+    const auto me = static_cast<std::uint32_t>(worker.number());
+    worker.meet();
+    for (std::uint32_t i = me; i < 2 * kTimes; i += 2) {
+      while (turn.load(std::memory_order_acquire) != i) continue;
+      const auto begin = Clock::now();
+      if (me == 0)
+        std::memset(place.memory, static_cast<int>(i / 2 % 256), kBytes);
+      else
+        std::memcpy(into.data(), place.memory, kBytes);
+      times.push_back((Clock::now() - begin) / std::chrono::nanoseconds(1));
+      if (me == 1 && (into.front() != into.back() || into.back() != std::byte(i / 2 % 256)))
+        throw std::runtime_error("is no copy");
+      turn.store(i + 1, std::memory_order_release);
+    }
+    if (me == 1) worker.report_each(std::move(times));
+  });
+  report.p99 = report.p999 = 0;  // the median is enough
+  return one_of(report);
+}
+
 }  // namespace
 
 Contender one_rmw() { return {"one atomic RMW", fetch_add, true}; }
@@ -95,6 +126,8 @@ template <std::size_t kBytes>
 Contender one_memcpy() {
   return {"1 memcpy", copy<kBytes>, true};
 }
+
+Contender one_memcpy_across() { return {"memcpy across cores", copy_across, true}; }
 
 template Contender one_memcpy<1 << 10>();
 template Contender one_memcpy<1 << 20>();
@@ -108,6 +141,7 @@ std::vector<Case> limit_cases() {
             cache_line_one_way(),
             {"memcpy of 1 KiB", copy<1 << 10>, true},
             {"memcpy of 1 MiB", copy<1 << 20>, true},
+            {"memcpy of 1 MiB across", copy_across, true},
             {"futex wake, nobody waits", wake_nobody, true}}}};
 }
 

@@ -17,6 +17,9 @@ Contender cache_line_one_way();
 template <std::size_t kBytes>
 Contender one_memcpy();
 
+// The same, of 1 MiB that another core has written.
+Contender one_memcpy_across();
+
 extern template Contender one_memcpy<1 << 10>();
 extern template Contender one_memcpy<1 << 20>();
 

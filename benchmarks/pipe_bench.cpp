@@ -209,6 +209,7 @@ std::vector<Case> pipe_cases() {
            "1 memcpy",
            {{"shoal::Pipe", one_way<ShoalPipe, 1 << 20>},
             one_memcpy<1 << 20>(),
+            one_memcpy_across(),
             {"pipe(2)", one_way<PipeOfTheKernel, 1 << 20>}},
            kMicroseconds,
            0,

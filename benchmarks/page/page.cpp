@@ -137,12 +137,12 @@ std::string opening(const Figures& figures) {
       "Less is better everywhere. Times are those of one operation: the median of " +
       std::to_string(figures.rounds) +
       " rounds, if\n"
-      "nothing else is said, and in brackets the least and the most. A ratio compares with the "
-      "baseline in the same round.\n"
-      "Rows in *italics* are no contenders: what the machine allows, or what neither sleeps nor\n"
-      "survives a death. What is timed, how, and what stands in the way of targets that are "
-      "missed:\n"
-      "[benchmarks/README.md](../benchmarks/README.md).\n\n";
+      "nothing else is said, and in brackets the least and the most. A ratio compares with the\n"
+      "baseline in the same round. Rows in *italics* are no contenders: what the machine allows, "
+      "or\n"
+      "what neither sleeps nor survives a death. What is timed, how, and what stands in the way "
+      "of\n"
+      "what is missed: [benchmarks/README.md](../benchmarks/README.md).\n\n";
   for (const std::string& absent : figures.absent)
     text += "Not installed, and so not measured: " + absent + ".\n\n";
   return text;
