@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <iterator>
 #include <limits>
@@ -139,6 +140,15 @@ bool damage_count_before(const TempName& name, const std::string& text) {
       ::pwrite(target, &count, sizeof count, static_cast<off_t>(at - sizeof count));
   ::close(target);
   return written == sizeof count;
+}
+
+// That it has used since it began.
+std::chrono::nanoseconds processor_time(pid_t pid) {
+  clockid_t clock{};
+  timespec time{};
+  REQUIRE(::clock_getcpuclockid(pid, &clock) == 0);
+  REQUIRE(::clock_gettime(clock, &time) == 0);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
 }  // namespace
@@ -735,6 +745,26 @@ TEST_CASE("a process with other addresses finds the same items, of every sort") 
   }
   there.close();
   CHECK(child.succeeds());
+}
+
+TEST_CASE("who waits for an item, or for room, sleeps: it uses no processor") {
+  const TempName name;
+  const Segment segment(name);
+  const Queue<int> empty(segment, "empty", 1);
+  const Queue<int> full(segment, "full", 1);
+  full.push(0);
+  Child consumer([&] { return empty.pop(); });
+  Child producer([&] { full.push(1); });
+  for (Child* const waiter : {&consumer, &producer}) {
+    waiter->wait_until_asleep();
+    const auto before = processor_time(waiter->pid());
+    std::this_thread::sleep_for(500ms);  // in which it might be busy
+    CHECK(processor_time(waiter->pid()) - before < 25ms);
+  }
+  empty.push(0);
+  CHECK(full.pop() == 0);
+  CHECK(consumer.succeeds());
+  CHECK(producer.succeeds());
 }
 
 // As when a push looks for what is lent while another thread lends: both find room for the last item.

@@ -96,8 +96,9 @@ std::optional<shoal::Connection> end_of(const shoal::Pipe& pipe, bool first) {
   }
 }
 
-// What a call may wait for behind its deadline.
-enum class Waits { never, for_inner_lock };
+// Whether a call may wait behind its deadline: for a lock that garbage says somebody alive holds, or, who
+// pushes a Loan, for the room that is its own.
+enum class Waits { never, until_mended };
 
 struct Use {
   const char* name;
@@ -137,9 +138,9 @@ std::vector<Use> uses_of(const TempName& name, const Objects& of, bool first) {
          of.value.store(of.value.load() ^ of.value.fetch_add(1));
          of.value.update([](std::uint64_t& n) { n ^= 1; });
        }},
-      {"Value large: load", W::for_inner_lock, [&] { static_cast<void>(of.wide_value.load()); }},
-      {"Value large: store", W::for_inner_lock, [&] { of.wide_value.store({}); }},
-      {"Value large: update", W::for_inner_lock,
+      {"Value large: load", W::until_mended, [&] { static_cast<void>(of.wide_value.load()); }},
+      {"Value large: store", W::until_mended, [&] { of.wide_value.store({}); }},
+      {"Value large: update", W::until_mended,
        [&] { of.wide_value.update([](Wide& wide) { ++wide[7]; }); }},
       {"Value: get_lock", W::never, [&] { locked(of.value.get_lock()); }},
       {"Array", W::never,
@@ -147,7 +148,7 @@ std::vector<Use> uses_of(const TempName& name, const Objects& of, bool first) {
          of.array.store(3, of.array.load(7));
          ++of.array.at(1);
        }},
-      {"Array large", W::for_inner_lock, [&] { of.wide_array.store(7, of.wide_array.load(3)); }},
+      {"Array large", W::until_mended, [&] { of.wide_array.store(7, of.wide_array.load(3)); }},
       {"Lock", W::never, [&] { locked(of.lock); }},
       {"Lock: look", W::never,
        [&] {
@@ -166,7 +167,7 @@ std::vector<Use> uses_of(const TempName& name, const Objects& of, bool first) {
        }},
       {"Semaphore", W::never, [&] { acquired(of.semaphore); }},
       {"Semaphore: release", W::never, [&] { of.semaphore.release(2); }},
-      {"BoundedSemaphore", W::for_inner_lock, [&] { acquired(of.bounded); }},
+      {"BoundedSemaphore", W::until_mended, [&] { acquired(of.bounded); }},
       {"Event", W::never,
        [&] {
          of.event.set();
@@ -174,7 +175,7 @@ std::vector<Use> uses_of(const TempName& name, const Objects& of, bool first) {
          static_cast<void>(of.event.wait_for(kShort));
          static_cast<void>(of.event.waiting());
        }},
-      {"Condition: wait", W::for_inner_lock,
+      {"Condition: wait", W::until_mended,
        [&] {
          // A guard that finds that it is not the holder any more would end the process.
          std::unique_lock held(of.lock, std::defer_lock);
@@ -216,7 +217,7 @@ std::vector<Use> uses_of(const TempName& name, const Objects& of, bool first) {
          static_cast<void>(of.queue.try_push_some(items));
          static_cast<void>(of.queue.try_pop_some(items));
        }},
-      {"Queue: lend", W::never,
+      {"Queue: lend", W::until_mended,
        [&] {
          if (auto loan = of.queue.try_loan()) of.queue.push(std::move(*loan));
          static_cast<void>(of.queue.try_take());
@@ -250,13 +251,13 @@ std::vector<Use> uses_of(const TempName& name, const Objects& of, bool first) {
          static_cast<void>(of.text_queue.pop_for(kShort));
        }},
       {"JoinableQueue: push", W::never, [&] { static_cast<void>(of.jobs.push_for(1, kShort)); }},
-      {"JoinableQueue: pop", W::for_inner_lock,
+      {"JoinableQueue: pop", W::until_mended,
        [&] {
          static_cast<void>(of.jobs.try_pop());
          static_cast<void>(of.jobs.pop_for(kShort));
        }},
-      {"JoinableQueue: done", W::for_inner_lock, [&] { of.jobs.task_done(); }},
-      {"JoinableQueue: join", W::for_inner_lock,
+      {"JoinableQueue: done", W::until_mended, [&] { of.jobs.task_done(); }},
+      {"JoinableQueue: join", W::until_mended,
        [&] {
          static_cast<void>(of.jobs.join_for(kShort));
          static_cast<void>(of.jobs.lost());
@@ -275,12 +276,12 @@ std::vector<Use> uses_of(const TempName& name, const Objects& of, bool first) {
          static_cast<void>(connection.recv_for<std::int64_t>(0s));
        })},
       {"Pipe: close", W::never, [=] { end->reset(); }},
-      {"wait_any", W::for_inner_lock,
+      {"wait_any", W::until_mended,
        [&] {
          static_cast<void>(shoal::wait_any(
              {of.lock, of.rlock, of.semaphore, of.bounded, of.event, of.queue, of.jobs}, kShort));
        }},
-      {"open, look, make, erase", W::for_inner_lock,
+      {"open, look, make, erase", W::until_mended,
        [&] {
          const Segment again(name, small());
          static_cast<void>(again.objects());
@@ -383,7 +384,7 @@ constexpr int kUsers = 3;
 
 struct Tally {
   std::int64_t scribbles = 0, calls = 0, errors = 0, foreign_errors = 0, memory_errors = 0;
-  int mended = 0;  // calls that waited for an inner lock until the segment was as before
+  int mended = 0;  // calls that waited until the segment was as before
   int kills = 0;
   int hangs = 0;
   int signals = 0;
@@ -490,7 +491,7 @@ class Round {
     if (since < patient(400ms)) return;
     const auto which = static_cast<std::size_t>(progress(index).use);
     const Use& use = uses_[which];
-    const bool may_wait = use.waits == Waits::for_inner_lock;
+    const bool may_wait = use.waits == Waits::until_mended;
     if (may_wait && mended_at_[static_cast<std::size_t>(index)] != begun) {
       mended_at_[static_cast<std::size_t>(index)] = begun;
       ++tally_.mended;
