@@ -178,7 +178,8 @@ class Queue {
     if (!room) return std::nullopt;
     return Loan<T>(handle_, *room);
   }
-  // Requires: the loan is this queue's. Throws Closed; the loan is as before then.
+  // Requires: the loan is this queue's. Waits for a pop where push() at the same moment as loan() has
+  // taken its room. Throws Closed; the loan is as before then.
   void push(Loan<T>&& loan) const requires Shareable<T> {
     handle_.push_loaned(*loan.room_, detail::kForever);
     loan.room_.reset();
