@@ -11,11 +11,11 @@
 namespace shoal::tool {
 namespace {
 
-Json to_json(const LockView& lock) {
+Json lock_facts(const LockView& lock) {
   Json facts{{"state", state_name(lock.state)}};
-  if (lock.state == LockView::State::held) facts["holder"] = tool::to_json(lock.holder);
+  if (lock.state == LockView::State::held) facts["holder"] = to_json(lock.holder);
   if (lock.state == LockView::State::left || lock.state == LockView::State::abandoned)
-    facts["died_holding_it"] = tool::to_json(lock.holder);
+    facts["died_holding_it"] = to_json(lock.holder);
   if (lock.inherited) facts["inherited"] = true;
   if (lock.depth > 1) facts["depth"] = lock.depth;
   facts["contended"] = lock.sleepers >> 1;  // how often somebody who slept was woken
@@ -23,32 +23,33 @@ Json to_json(const LockView& lock) {
   return facts;
 }
 
-std::string spelled(const LockView& lock) {
+std::string spelled_lock(const LockView& lock) {
   switch (lock.state) {
     case LockView::State::free:
       return "free";
     case LockView::State::held:
-      return "held by " + tool::spelled(lock.holder) +
+      return "held by " + spelled(lock.holder) +
              (lock.depth > 1 ? ", " + std::to_string(lock.depth) + " deep" : "");
     case LockView::State::left:
     case LockView::State::abandoned:
       break;
   }
-  return "abandoned: " + tool::spelled(lock.holder) + " died holding it";
+  return "abandoned: " + spelled(lock.holder) + " died holding it";
 }
 
 // Of the user's own lock in an object: only where there is something to say.
 std::string spelled_extra(const LockView& lock) {
-  return lock.inner || lock.state == LockView::State::free ? "" : ", its lock " + spelled(lock);
+  return lock.inner || lock.state == LockView::State::free ? ""
+                                                           : ", its lock " + spelled_lock(lock);
 }
 
 void add_locks(const Subject& subject, Description& description) {
   for (const LockView& lock : read_locks(subject.view, subject.object)) {
     if (lock.role.empty()) {
-      description.facts.update(to_json(lock));
-      description.line = spelled(lock);
+      description.facts.update(lock_facts(lock));
+      description.line = spelled_lock(lock);
     } else {
-      description.facts["locks"][lock.role] = to_json(lock);
+      description.facts["locks"][lock.role] = lock_facts(lock);
       description.line += spelled_extra(lock);
     }
   }
@@ -84,7 +85,7 @@ Description describe(const SegmentView& view, const ObjectView& object, std::siz
   facts["waiting"] = to_json(waiters);
   if (!waiters.empty()) {
     std::vector<std::string> parts;
-    for (const Who& waiter : waiters) parts.push_back(tool::spelled(waiter));
+    for (const Who& waiter : waiters) parts.push_back(spelled(waiter));
     description.line += "; waiting: " + join(parts, "; ");
   }
   return description;
@@ -118,7 +119,7 @@ Json to_json(const Who& who) {
 
 Json to_json(const std::vector<Who>& list) {
   Json result = Json::array();
-  for (const Who& who : list) result.push_back(tool::to_json(who));
+  for (const Who& who : list) result.push_back(to_json(who));
   return result;
 }
 

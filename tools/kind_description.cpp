@@ -99,11 +99,11 @@ void describe_bounded(const Subject& subject, Description& description) {
     const auto held = bytes.get<std::int32_t>(at + offsetof(detail::HeldPermits, permits));
     if (held <= 0 || !one.is(bytes.get<OwnerValue>(at + offsetof(detail::HeldPermits, owner))))
       continue;
-    Json holder = tool::to_json(one);
+    Json holder = to_json(one);
     holder["permits"] = held;
     holders.push_back(std::move(holder));
     parts.push_back(std::to_string(held) + " with " + (one.alive ? "" : "the dead ") +
-                    tool::spelled(who(one)));
+                    spelled(who(one)));
   }
   description.facts["permits"] = count;
   description.facts["bound"] = bound;

@@ -144,7 +144,7 @@ void describe_pipe(const Subject& subject, Description& description) {
     std::string line = std::string(name) + " " + phase_name(phase);
     std::vector<std::string> names;
     names.reserve(owners.size());
-    for (const Who& owner : owners) names.push_back(tool::spelled(owner));
+    for (const Who& owner : owners) names.push_back(spelled(owner));
     if (!names.empty()) line += " by " + join(names, ", ");
     if (!simplex || end == 1) {
       const Ends ends = lane_ends(subject, end, ring);
