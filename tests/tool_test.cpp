@@ -41,6 +41,7 @@
 #include "description.hpp"
 #include "format.hpp"
 #include "os/checksum.hpp"
+#include "spelling.hpp"
 #include "support/child.hpp"
 #include "support/gate.hpp"
 #include "support/patience.hpp"
