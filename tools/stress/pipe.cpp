@@ -11,6 +11,7 @@
 
 #include "shoal/pipe.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -222,8 +223,8 @@ class SegmentPipes : public Subject {
   static bool is_intact(const Header& header, const Bytes& message) {
     Bytes expected(size_of_message(header.number));
     fill(expected, header.number);
-    return message.size() == sizeof header + expected.size() &&
-           std::memcmp(message.data() + sizeof header, expected.data(), expected.size()) == 0;
+    return message.size() >= sizeof header &&
+           std::ranges::equal(std::span(message).subspan(sizeof header), expected);
   }
 
   void check_end(Participant& me, const Neighbour& there, const Lane& lane) const {
