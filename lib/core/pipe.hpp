@@ -216,6 +216,8 @@ class PipeSender : PipeSide<World, Ring> {
     if (this->is_closed()) return Passage::closed;
     if (this->peer_is_gone(doubts ? Glance::closely : Glance::quick)) return Passage::gone;
     tail_ = (again ? this->lane_.sent : this->lane_.tail).load(std::memory_order_relaxed);  // ours
+    // Who was killed between the two left them different; and this one may find no room.
+    if (!again) this->lane_.sent.store(tail_, std::memory_order_relaxed);
     if (tail_ % detail::kFrameHeader != 0) return Passage::corrupted;
     const std::uint64_t bytes = detail::frame_bytes(message.size());
     if (bytes > this->batch()) return send_in_parts(message, deadline);

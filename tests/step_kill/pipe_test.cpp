@@ -122,6 +122,28 @@ struct Sends : PipeScene {
   }
 };
 
+// Into the last room there is. The newcomer finds none for what it sends first.
+struct SendsLast : PipeScene {
+  static constexpr int kBefore = 9;
+  void prepare() override {
+    mine = pipe.first();
+    for (int i = 0; i < kBefore; ++i) mine->send(letter('a'));
+  }
+  void operate() override { mine->send(letter('c')); }
+  std::string survive(const Fate& fate) override {
+    const Connection a = pipe.first();
+    if (a.send_for(kLarge, 0ms)) return "there is room";
+    const Connection b = pipe.second();
+    std::string got;
+    while (b.poll()) got += receive(b);
+    a.send(letter('e'));
+    if (receive(b) != 'e') return "the newcomer's message is lost";
+    const std::string before(kBefore, 'a');
+    if (got == before + 'c' || (!fate.completed && got == before)) return "";
+    return "received " + got;
+  }
+};
+
 // A partner receives, asleep at first.
 struct SendsToSleeper : Sends {
   Shared<std::array<char, 16>> heard;
@@ -306,6 +328,7 @@ TEST_SUITE_BEGIN("step-kill: pipe");
 TEST_CASE("pipe: killed while sending: the message is there, or not") {
   kill_everywhere<Sends>("pipe.send",
                          {.instructions = 50, .points = 10, .states = 4, .strays = true});
+  kill_everywhere<SendsLast>("pipe.send, the last that there is room for", {50, 10, 4});
   kill_everywhere<SendsShared>("pipe.send, shared",
                                {.instructions = 100, .points = 20, .states = 6, .strays = true});
   kill_everywhere<SendsToSleeper>("pipe.send, to a sleeper",
