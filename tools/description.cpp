@@ -85,6 +85,7 @@ Description describe(const SegmentView& view, const ObjectView& object, std::siz
   facts["waiting"] = to_json(waiters);
   if (!waiters.empty()) {
     std::vector<std::string> parts;
+    parts.reserve(waiters.size());
     for (const Who& waiter : waiters) parts.push_back(spelled(waiter));
     description.line += "; waiting: " + join(parts, "; ");
   }

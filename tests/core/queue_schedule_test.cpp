@@ -457,7 +457,7 @@ constexpr Mutant kSound = Mutant::none;
 
 Options few(int preemptions, int stale_reads, int kills = 0) {
   Options options = with_kills(kExhaustive, kills);
-  options.schedules = full_programme() ? 400'000 : 15'000;
+  options.schedules = full_programme() ? 200'000 : 15'000;
   options.preemptions = preemptions;
   options.stale_reads = stale_reads;
   return options;
