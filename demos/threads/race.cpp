@@ -2,8 +2,8 @@
 //
 // Shows:    two threads count by threes in the same number, without a lock.
 //           Each means to say 3, 6, 9 or 12; but the other one counts at the same time.
-// Look for: the numbers behind "Counter is". They are seldom 3, 6, 9 and 12, and another run
-//           gives others; the last may even stay below 12, where an update was lost.
+// Look for: the numbers behind "Counter is". They are seldom 3, 6, 9 and 12. The last may even
+//           stay below 12, where an update was lost: that takes many runs, see the demo counter.
 
 #include <chrono>
 #include <iostream>
