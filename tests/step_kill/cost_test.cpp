@@ -241,7 +241,7 @@ TEST_CASE("no operation costs more than it did") {
           blocks.push(bytes);
           static_cast<void>(blocks.take());
         },
-        {1500, 5});
+        {1473, 5});
 }
 
 // Their flag says that somebody sleeps: the first unlock wakes nobody, and the next need not.

@@ -326,8 +326,9 @@ StepOptions waiting() {
 TEST_SUITE_BEGIN("step-kill: pipe");
 
 TEST_CASE("pipe: killed while sending: the message is there, or not") {
-  kill_everywhere<Sends>("pipe.send",
-                         {.instructions = 50, .points = 10, .states = 4, .strays = true});
+  kill_everywhere<Sends>(
+      "pipe.send",
+      {.instructions = 50, .points = full_programme() ? 200U : 10U, .states = 4, .strays = true});
   kill_everywhere<SendsLast>("pipe.send, the last that there is room for", {50, 10, 4});
   kill_everywhere<SendsShared>("pipe.send, shared",
                                {.instructions = 100, .points = 20, .states = 6, .strays = true});
