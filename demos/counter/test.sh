@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# counter_test.sh COUNTER CASE    runs the demo as a user would, and judges what it printed
+# test.sh COUNTER CASE    runs the demo as a user would, and judges what it printed
 set -eu
+. "$(dirname "$0")/../../tests/judging.sh"
 
 counter=$1
 case=$2
@@ -10,11 +11,6 @@ name=test.counter.$$
 file=/dev/shm/shoal.$name
 folder=$(mktemp -d)
 trap 'rm -rf "$folder" "$file"' EXIT
-
-fail() {
-  printf 'counter_test.sh: %s\n' "$*"
-  exit 1
-}
 
 number() { awk -v row="$1" '$1 == row { gsub(",", "", $2); print $2 }' "$2"; }
 
@@ -24,24 +20,6 @@ orphans() {
     [ -e "$segment" ] || continue
     grep -qsF -- "$segment" /proc/[0-9]*/maps || echo "$segment"
   done
-}
-
-until_true() {
-  looks=0
-  until "$@"; do
-    looks=$((looks + 1))
-    [ "$looks" -lt 200 ] || fail "in vain waited for: $*"
-    sleep 0.05
-  done
-}
-
-# exits CODE COMMAND...
-exits() {
-  wanted=$1
-  shift
-  code=0
-  "$@" || code=$?
-  [ "$code" -eq "$wanted" ] || fail "exit code $code, not $wanted: $*"
 }
 
 # judge FILE lost|whole    does the table in it show that something, or nothing, was lost?

@@ -1,37 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# race_timeline_test.sh RACE_TIMELINE CASE    runs the demo, and judges the page that it writes
+# test.sh RACE_TIMELINE CASE    runs the demo, and judges the page that it writes
 #
 # Exit code 77: skipped, for what judges it is not on this machine.
 set -eu
+. "$(dirname "$0")/../../tests/judging.sh"
 
 race_timeline=$1
 case=$2
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 page=$folder/page.html
-
-fail() {
-  printf 'race_timeline_test.sh: %s\n' "$*"
-  exit 1
-}
-
-needs() {
-  command -v "$1" >/dev/null || {
-    echo "skipped: there is no $1"
-    exit 77
-  }
-}
-
-# exits CODE COMMAND...
-exits() {
-  wanted=$1
-  shift
-  code=0
-  "$@" || code=$?
-  [ "$code" -eq "$wanted" ] || fail "exit code $code, not $wanted: $*"
-}
 
 # half race|locked    that section of the page
 half() { sed -n "/<section id=\"$1\">/,/<\/section>/p" "$page"; }
