@@ -695,7 +695,7 @@ TEST_CASE("workers end with the process that made the pool, though it is killed"
 }
 
 TEST_CASE("a task's own children do not keep a pool from ending") {
-  const Gate gate;
+  const Gate left_group, pool_gone, told;
   const Shared<std::atomic<std::int32_t>> orphan;
   {
     Pool pool(1);
@@ -703,13 +703,17 @@ TEST_CASE("a task's own children do not keep a pool from ending") {
       const pid_t pid = ::fork();
       if (pid == 0) {
         ::setpgid(0, 0);
-        gate.wait();
+        left_group.open();
+        pool_gone.wait();
+        told.open();
         ::_exit(0);
       }
       orphan->store(pid);
+      left_group.wait();  // or it would be killed with the group
     });
   }
-  gate.open();
+  pool_gone.open();
+  told.wait();
   CHECK(ends_soon(orphan->load()));
 }
 

@@ -80,6 +80,7 @@ void after_fork_in_child() {
   for (const int descriptor : unshared().descriptors)
     if (descriptor != passed_on) ::close(descriptor);
   unshared().descriptors.clear();
+  passed_on = -1;  // whoever passes it on is the parent's: here it would never be destroyed
   unshared().mutex.unlock();
 }
 
