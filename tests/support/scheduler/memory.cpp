@@ -32,12 +32,13 @@ std::size_t Memory::slot_of(const void* address) {
 }
 
 void Memory::reset(int participants) {
-  for (int i = 0; i < count_; ++i) locations_[static_cast<std::size_t>(i)].messages.clear();
+  for (int i = 0; i < count_; ++i) messages(i).clear();
   slots_.fill(0);
+  newest_.fill(0);
   participants_ = participants;
   count_ = 0;
   changes_ = 0;
-  for (int i = 0; i < participants; ++i) viewers_[static_cast<std::size_t>(i)] = Viewer{};
+  for (int i = 0; i < participants; ++i) viewer(i) = Viewer{};
 }
 
 int Memory::locate(const void* address, std::uint64_t value) {
@@ -46,11 +47,14 @@ int Memory::locate(const void* address, std::uint64_t value) {
     const int location = slots_[slot] - 1;
     if (locations_[static_cast<std::size_t>(location)].address == address) return location;
   }
+  return make(address, value, slot);
+}
+
+int Memory::make(const void* address, std::uint64_t value, std::size_t slot) {
   if (count_ == kMaxLocations) return -1;
   slots_[slot] = static_cast<std::int8_t>(count_ + 1);
-  Location& made = locations_[static_cast<std::size_t>(count_)];
-  made.address = address;
-  made.messages.push_back({value, View{}});
+  locations_[static_cast<std::size_t>(count_)].address = address;
+  messages(count_).emplace_back(value, View{});
   return count_++;
 }
 
@@ -61,67 +65,59 @@ void Memory::forget(const void* address) {
   }
 }
 
-std::uint16_t Memory::newest(int location) const {
-  return static_cast<std::uint16_t>(locations_[static_cast<std::size_t>(location)].messages.size() -
-                                    1);
-}
-
-void Memory::join(View& into, const View& from) const {
-  for (std::size_t i = 0; i < static_cast<std::size_t>(count_); ++i) {
-    into[i] = std::max(into[i], from[i]);
-  }
+Memory::View Memory::later(const View& one, const View& other) {
+  View made;
+  for (std::size_t i = 0; i < kMaxLocations; ++i) made[i] = std::max(one[i], other[i]);
+  return made;
 }
 
 int Memory::older(int participant, int location, std::memory_order order) const {
   if (order == std::memory_order_seq_cst) return 0;
-  return newest(location) -
-         viewers_[static_cast<std::size_t>(participant)].seen[static_cast<std::size_t>(location)];
+  const auto at = static_cast<std::size_t>(location);
+  return newest_[at] - viewers_[static_cast<std::size_t>(participant)].seen[at];
 }
 
 std::uint64_t Memory::read(int participant, int location, int age, std::memory_order order) {
   const auto at = static_cast<std::size_t>(location);
-  const std::size_t number = newest(location) - static_cast<std::size_t>(age);
-  const Message& message = locations_[at].messages[number];
-  View& seen = viewers_[static_cast<std::size_t>(participant)].seen;
-  seen[at] = static_cast<std::uint16_t>(number);
-  if (acquires(order)) join(seen, message.view);
+  const std::size_t number = newest_[at] - static_cast<std::size_t>(age);
+  const Message& message = messages(location)[number];
+  View& seen = viewer(participant).seen;
+  if (acquires(order)) {
+    seen = later(seen, message.view);  // and message.view[at] is its number
+  } else {
+    seen[at] = static_cast<std::uint16_t>(number);
+  }
   return message.value;
 }
 
 void Memory::append(int participant, int location, std::uint64_t value, const View& view) {
   const auto at = static_cast<std::size_t>(location);
-  Viewer& writer = viewers_[static_cast<std::size_t>(participant)];
-  if (locations_[at].messages.back().value != value) {
+  Viewer& writer = viewer(participant);
+  if (messages(location).back().value != value) {
     ++changes_;
     ++writer.changes;
   }
-  locations_[at].messages.push_back({value, view});
-  writer.seen[at] = newest(location);
-  locations_[at].messages.back().view[at] = newest(location);
+  Message& made = messages(location).emplace_back(value, view);
+  made.view[at] = writer.seen[at] = ++newest_[at];
 }
 
 void Memory::write(int participant, int location, std::uint64_t value, std::memory_order order) {
-  const Viewer& writer = viewers_[static_cast<std::size_t>(participant)];
+  const Viewer& writer = viewer(participant);
   append(participant, location, value, releases(order) ? writer.seen : writer.published);
 }
 
 void Memory::update(int participant, int location, std::uint64_t value, std::memory_order order) {
   read(participant, location, 0, order);
-  const Viewer& writer = viewers_[static_cast<std::size_t>(participant)];
-  View view = locations_[static_cast<std::size_t>(location)].messages.back().view;
-  join(view, releases(order) ? writer.seen : writer.published);
-  append(participant, location, value, view);
+  const Viewer& writer = viewer(participant);
+  append(participant, location, value,
+         later(messages(location).back().view, releases(order) ? writer.seen : writer.published));
 }
 
-void Memory::catch_up(int participant) {
-  View& seen = viewers_[static_cast<std::size_t>(participant)].seen;
-  for (int i = 0; i < count_; ++i) seen[static_cast<std::size_t>(i)] = newest(i);
-}
+void Memory::catch_up(int participant) { viewer(participant).seen = newest_; }
 
 void Memory::full_barrier(int participant) {
-  catch_up(participant);
-  Viewer& viewer = viewers_[static_cast<std::size_t>(participant)];
-  viewer.published = viewer.seen;
+  viewer(participant).seen = newest_;
+  viewer(participant).published = newest_;
 }
 
 void Memory::full_barrier_everywhere() {

@@ -81,8 +81,11 @@ class Memory {
   std::uint64_t fingerprint() const;
 
  private:
+  // Whole views are copied and joined, also what belongs to no location: without a branch, that is
+  // a few vector instructions.
   using View = std::array<std::uint16_t, kMaxLocations>;
   struct Message {
+    Message(std::uint64_t v, const View& published) : value(v), view(published) {}
     std::uint64_t value;
     View view;
   };
@@ -96,9 +99,15 @@ class Memory {
     std::uint64_t changes;
   };
 
-  std::uint16_t newest(int location) const;
+  // The later of both, for each location.
+  static View later(const View& one, const View& other);
+  int make(const void* address, std::uint64_t value, std::size_t slot);
   void append(int participant, int location, std::uint64_t value, const View& view);
-  void join(View& into, const View& from) const;
+
+  Viewer& viewer(int participant) { return viewers_[static_cast<std::size_t>(participant)]; }
+  std::vector<Message>& messages(int location) {
+    return locations_[static_cast<std::size_t>(location)].messages;
+  }
 
   static constexpr std::size_t kSlots = 256;  // a hash table, never more than a quarter full
   static std::size_t slot_of(const void* address);
@@ -106,6 +115,7 @@ class Memory {
   int participants_ = 0;
   int count_ = 0;
   std::uint64_t changes_ = 0;
+  View newest_{};  // the number of the newest message, for each location
   std::array<Viewer, kMaxParticipants> viewers_{};
   std::array<Location, kMaxLocations> locations_{};
   std::array<std::int8_t, kSlots> slots_{};  // location + 1, or 0
