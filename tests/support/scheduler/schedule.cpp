@@ -31,9 +31,9 @@ Choice choice_at(std::string_view text, std::size_t& at) {
     ++at;
   }
   const char letter = at < text.size() ? text[at++] : '\0';
-  if (letter >= 'a' && letter <= 'z') return {kind, static_cast<std::uint8_t>(letter - 'a')};
+  if (letter >= 'a' && letter <= 'z') return {kind, letter - 'a'};
   if (letter >= 'A' && letter <= 'Z' && kind == Choice::Kind::step) {
-    return {Choice::Kind::kill, static_cast<std::uint8_t>(letter - 'A')};
+    return {Choice::Kind::kill, letter - 'A'};
   }
   throw std::invalid_argument("not a schedule: " + std::string(text));
 }

@@ -10,7 +10,7 @@
 //
 // What follows without a choice, such as time passing when nobody can run, is not written down.
 
-#include <cstdint>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,16 +18,19 @@
 namespace shoal_test {
 
 struct Choice {
-  enum class Kind : std::uint8_t { step, kill, timeout, read };
+  enum class Kind { step, timeout, kill };
 
+  Choice(Kind kind_of_choice, int number) : kind(kind_of_choice), participant(number) {}
+
+  // Not packed: one is made at each step, and passing on bytes just written is slow.
   Kind kind;
-  std::uint8_t participant;
-  std::uint8_t age = 0;  // of the value read: 0 is the newest
+  int participant;
+  std::size_t age = 0;  // of the value read: 0 is the newest
 
   bool operator==(const Choice&) const = default;
 };
 
-// In a schedule a stale read is the age of the step that did it; Kind::read does not occur.
+// A stale read is the age of the step that did it.
 using Schedule = std::vector<Choice>;
 
 std::string to_text(const Schedule& schedule);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "support/scheduler/simulation.hpp"
 
-#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -14,7 +13,10 @@ constexpr std::int64_t kBeginning = 1'000'000'000;  // of time, in nanoseconds: 
 }  // namespace
 
 Simulation::Simulation(Program& program, const Options& options)
-    : program_(program), options_(options), count_(program.participants()) {
+    : program_(program),
+      options_(options),
+      count_(program.participants()),
+      has_invariant_(program.has_invariant()) {
   for (int i = 0; i < count_; ++i) {
     at(i).simulation = this;
     at(i).number = i;
@@ -35,6 +37,9 @@ void Simulation::run(Strategy& strategy) {
 void Simulation::prepare() {
   program_.construct();
   memory_.reset(count_);
+  crowds_ = {};
+  crowds_[static_cast<std::size_t>(State::ready)] = Crowd::all(count_);
+  protected_ = {};
   running_ = -1;
   yielding_ = false;
   observed_ = true;
@@ -55,7 +60,6 @@ void Simulation::prepare() {
 void Simulation::start_participants() {
   for (int i = 0; i < count_ && violation_.empty(); ++i) {
     Participant& participant = at(i);
-    participant.state = State::ready;
     participant.started = false;
     participant.protection = 0;
     participant.fruitless_looks = 0;
@@ -77,7 +81,7 @@ void Simulation::enter(void* argument) {
   } catch (const std::exception& error) {
     simulation.violate(std::string("a participant threw: ") + error.what());
   }
-  self.state = State::finished;
+  simulation.move(self.number, State::finished);
   if (!self.started || !simulation.violation_.empty()) simulation.leave();
   simulation.after_step();
   simulation.switch_to_next(self.fiber);
@@ -116,7 +120,7 @@ void Simulation::step() {
 }
 
 void Simulation::after_step() {
-  if (!program_.has_invariant()) return;
+  if (!has_invariant_) return;
   current_ = nullptr;  // so that it looks at memory as it is
   std::string broken = program_.invariant();
   current_ = this;
@@ -132,32 +136,24 @@ void Simulation::switch_to_next(Fiber& from) {
   if (&to != &from) Fiber::change(from, to);
 }
 
-bool Simulation::over() const {
-  return std::all_of(
-      participants_.begin(), participants_.begin() + count_, [](const Participant& participant) {
-        return participant.state == State::finished || participant.state == State::dead;
-      });
-}
-
-bool Simulation::enabled(Participant& participant) const {
-  return participant.state == State::ready ||
-         (participant.state == State::paused &&
-          memory_.changes_by_others(participant.number) != participant.changes_seen);
+// To another state.
+void Simulation::move(int number, State state) {
+  for (Crowd& crowd : crowds_) crowd = crowd - Crowd::of(number);
+  Crowd& there = crowds_[static_cast<std::size_t>(state)];
+  there = there | Crowd::of(number);
 }
 
 // Who takes the next step; -1 when the run is over.
 int Simulation::next() {
   while (violation_.empty()) {
-    offers_ = 0;
-    offer_steps();
-    if (offers_ == 0) {
+    const Offers offered = offers();
+    if (offered.empty()) {
       if (over()) return -1;
       let_time_pass();
       continue;
     }
-    offer_kills();
-    const Choice choice = offered_[decide()];
-    schedule_.push_back(choice);
+    const Choice choice = offered.is_one() ? offered[0] : strategy_->choose(offered, moment());
+    schedule_.emplace_back(choice.kind, choice.participant);
     if (choice.kind == Choice::Kind::kill) {
       kill(choice.participant);
       continue;
@@ -166,6 +162,8 @@ int Simulation::next() {
       --early_timeouts_left_;
       end_sleep(at(choice.participant));
     }
+    const bool could_go_on = !offered.goes_on.empty() && !yielding_;
+    if (could_go_on && choice.participant != running_) --preemptions_left_;
     take_step(choice.participant);
     return choice.participant;
   }
@@ -174,51 +172,50 @@ int Simulation::next() {
 
 // Choices.
 
-void Simulation::offer(Choice::Kind kind, int participant) {
-  offered_[offers_++] = {kind, static_cast<std::uint8_t>(participant)};
+Offers Simulation::offers() const {
+  const Crowd last = running_ < 0 ? Crowd() : Crowd::of(running_);
+  const Crowd everybody = enabled();
+  Offers offers;
+  offers.goes_on = everybody & last;
+  if (kills_left_ > 0) offers.kills = observed_ ? killable() : killable() & last;
+  if (!offers.goes_on.empty() && !yielding_ && preemptions_left_ == 0) return offers;
+  offers.others = everybody - last;
+  if (early_timeouts_left_ > 0) offers.timeouts = asleep_for_a_time();
+  return offers;
 }
 
-void Simulation::offer_steps() {
-  const bool can_go_on = running_ >= 0 && enabled(running());
-  if (can_go_on) offer(Choice::Kind::step, running_);
-  if (can_go_on && !yielding_ && preemptions_left_ == 0) return;
-  for (int i = 0; i < count_; ++i) {
-    if (i != running_ && enabled(at(i))) offer(Choice::Kind::step, i);
-  }
-  if (early_timeouts_left_ == 0 || offers_ == 0) return;
-  for (int i = 0; i < count_; ++i) {
-    if (at(i).state == State::asleep && at(i).wakes_at != kForEver) {
-      offer(Choice::Kind::timeout, i);
+// Who could take a step.
+Crowd Simulation::enabled() const {
+  Crowd crowd = in(State::ready);
+  for (const int number : in(State::paused)) {
+    if (memory_.changes_by_others(number) != at(number).changes_seen) {
+      crowd = crowd | Crowd::of(number);
     }
   }
+  return crowd;
 }
 
-void Simulation::offer_kills() {
-  if (kills_left_ == 0) return;
-  for (int i = 0; i < count_; ++i) {
-    const Participant& participant = at(i);
-    const bool can_die = participant.state != State::dead && participant.state != State::finished &&
-                         participant.protection == 0;
-    if (can_die && (observed_ || i == running_)) offer(Choice::Kind::kill, i);
+Crowd Simulation::killable() const {
+  return (in(State::ready) | in(State::paused) | in(State::asleep)) - protected_;
+}
+
+Crowd Simulation::asleep_for_a_time() const {
+  Crowd crowd;
+  for (const int number : in(State::asleep)) {
+    if (at(number).wakes_at != kForEver) crowd = crowd | Crowd::of(number);
   }
-}
-
-std::size_t Simulation::decide() {
-  if (offers_ == 1) return 0;
-  return strategy_->choose({offered_.data(), offers_},
-                           {outcome_.steps, running_, schedule_.size()});
+  return crowd;
 }
 
 void Simulation::take_step(int number) {
-  if (running_ >= 0 && number != running_ && !yielding_ && enabled(running())) --preemptions_left_;
   running_ = number;
   yielding_ = false;
   observed_ = false;
-  at(number).state = State::ready;
+  if (!in(State::ready).has(number)) move(number, State::ready);
 }
 
 void Simulation::kill(int number) {
-  at(number).state = State::dead;
+  move(number, State::dead);
   outcome_.killed[static_cast<std::size_t>(number)] = true;
   ++outcome_.kills;
   --kills_left_;

@@ -78,12 +78,12 @@ class Simulation {
 
  private:
   enum class State : std::uint8_t { ready, paused, asleep, finished, dead };
+  static constexpr std::size_t kStates = 5;
 
   struct Participant {
     Fiber fiber;
     Simulation* simulation = nullptr;
     int number = 0;
-    State state = State::ready;
     bool started = false;
     int protection = 0;              // > 0: may not be killed
     int fruitless_looks = 0;         // pauses in a row without a change by others
@@ -94,24 +94,28 @@ class Simulation {
   };
 
   static constexpr std::int64_t kForEver = std::numeric_limits<std::int64_t>::max();
-  static constexpr std::size_t kMaxChoices = 3 * kMaxParticipants;
 
   static void enter(void* participant);
   Participant& running() { return participants_[static_cast<std::size_t>(running_)]; }
   Participant& at(int number) { return participants_[static_cast<std::size_t>(number)]; }
+  const Participant& at(int number) const {
+    return participants_[static_cast<std::size_t>(number)];
+  }
+  Crowd in(State state) const { return crowds_[static_cast<std::size_t>(state)]; }
+  void move(int number, State state);
 
   void prepare();
   void start_participants();
   void after_step();
   void switch_to_next(Fiber& from);
   int next();
-  bool enabled(Participant& participant) const;
-  bool over() const;
+  bool over() const { return (in(State::finished) | in(State::dead)) == Crowd::all(count_); }
 
-  void offer(Choice::Kind kind, int participant);
-  void offer_steps();
-  void offer_kills();
-  std::size_t decide();
+  Offers offers() const;
+  Crowd enabled() const;
+  Crowd killable() const;
+  Crowd asleep_for_a_time() const;
+  Moment moment() const { return {outcome_.steps, running_, schedule_.size()}; }
   void take_step(int number);
   void kill(int number);
   void end_sleep(Participant& sleeper);
@@ -129,10 +133,13 @@ class Simulation {
   Program& program_;
   const Options options_;
   const int count_;
+  const bool has_invariant_;
   Strategy* strategy_ = nullptr;
   Memory memory_;
   Fiber main_;
   std::array<Participant, kMaxParticipants> participants_;
+  std::array<Crowd, kStates> crowds_;  // each participant is in one
+  Crowd protected_;                    // may not be killed
 
   // Of the current run:
   int running_ = -1;       // who took the last step
@@ -149,8 +156,6 @@ class Simulation {
   std::string violation_;
   Schedule schedule_;
   Outcome outcome_;
-  std::array<Choice, kMaxChoices> offered_{};
-  std::size_t offers_ = 0;
 };
 
 template <class Look>

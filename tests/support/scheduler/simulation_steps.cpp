@@ -2,6 +2,8 @@
 //
 // Of a simulation: what a step of a participant does, on atomics and in the kernel.
 
+#include <algorithm>
+
 #include "support/scheduler/simulation.hpp"
 
 namespace shoal_test {
@@ -11,6 +13,8 @@ namespace {
 // A look without a change costs nothing to repeat once: code that looks and then sleeps must get
 // to sleep. Whoever looks more often is spinning.
 constexpr int kFruitlessLooks = 1;
+
+constexpr int kMaxAges = 24;  // of one load; what is older still is not offered
 
 }  // namespace
 
@@ -25,17 +29,13 @@ std::uint64_t Simulation::load(const void* address, std::uint64_t newest, std::m
   const int older = stale_reads_left_ == 0 ? 0 : memory_.older(running_, where, order);
   std::size_t age = 0;
   if (older > 0) {
-    offers_ = 0;
-    for (int i = 0; i <= older && offers_ < kMaxChoices; ++i) {
-      offer(Choice::Kind::read, running_);
-      offered_[offers_ - 1].age = static_cast<std::uint8_t>(i);
-    }
-    age = decide();
+    const auto ages = static_cast<std::size_t>(std::min(older + 1, kMaxAges));
+    age = strategy_->choose_age(ages, moment());
   }
   if (age > 0) {
     --stale_reads_left_;
     ++outcome_.stale_reads;
-    schedule_.back().age = static_cast<std::uint8_t>(age);
+    schedule_.back().age = age;
   }
   return memory_.read(running_, where, static_cast<int>(age), order);
 }
@@ -63,7 +63,7 @@ void Simulation::pause() {
   const std::uint64_t changes = memory_.changes_by_others(running_);
   self.fruitless_looks = changes == self.changes_seen ? self.fruitless_looks + 1 : 0;
   self.changes_seen = changes;
-  if (self.fruitless_looks > kFruitlessLooks) self.state = State::paused;
+  if (self.fruitless_looks > kFruitlessLooks) move(self.number, State::paused);
   yielding_ = true;
 }
 
@@ -82,7 +82,7 @@ bool Simulation::barrier() {
 void Simulation::fall_asleep(const void* address, std::int64_t nanoseconds) {
   Participant& self = running();
   ++outcome_.sleeps;
-  self.state = State::asleep;
+  move(self.number, State::asleep);
   self.word = address;
   self.ticket = next_ticket_++;
   self.wakes_at = nanoseconds > kForEver - now_ ? kForEver : now_ + nanoseconds;
@@ -99,13 +99,13 @@ void Simulation::wake(const void* address, int sleepers) {
   memory_.full_barrier(running_);
   for (; sleepers > 0; --sleepers) {
     Participant* oldest = nullptr;
-    for (int i = 0; i < count_; ++i) {
-      Participant& participant = at(i);
-      if (participant.state != State::asleep || participant.word != address) continue;
+    for (const int number : in(State::asleep)) {
+      Participant& participant = at(number);
+      if (participant.word != address) continue;
       if (oldest == nullptr || participant.ticket < oldest->ticket) oldest = &participant;
     }
     if (oldest == nullptr) return;
-    oldest->state = State::ready;
+    move(oldest->number, State::ready);
   }
 }
 
@@ -114,11 +114,16 @@ bool Simulation::alive(std::uint64_t owner) {
   observed_ = true;
   memory_.full_barrier(running_);
   for (int i = 0; i < count_; ++i) {
-    if (program_.owner(i) == owner) return at(i).state != State::dead;
+    if (program_.owner(i) == owner) return !in(State::dead).has(i);
   }
   return false;
 }
 
-void Simulation::set_killable(bool killable) { running().protection += killable ? -1 : 1; }
+void Simulation::set_killable(bool killable) {
+  int& protection = running().protection;
+  protection += killable ? -1 : 1;
+  const Crowd self = Crowd::of(running_);
+  protected_ = protection > 0 ? protected_ | self : protected_ - self;
+}
 
 }  // namespace shoal_test

@@ -16,7 +16,7 @@ constexpr std::int64_t kIdleRound = 1'000'000;  // nanoseconds
 }  // namespace
 
 void Simulation::end_sleep(Participant& sleeper) {
-  sleeper.state = State::ready;
+  move(sleeper.number, State::ready);
   now_ = std::max(now_, sleeper.wakes_at);
   ++outcome_.timeouts;
   observed_ = true;
@@ -31,22 +31,16 @@ void Simulation::let_time_pass() {
 }
 
 bool Simulation::resume_paused() {
-  bool any = false;
-  for (int i = 0; i < count_; ++i) {
-    if (at(i).state != State::paused) continue;
-    at(i).state = State::ready;
-    any = true;
-  }
-  if (any) now_ += kIdleRound;
-  return any;
+  const Crowd paused = in(State::paused);
+  for (const int number : paused) move(number, State::ready);
+  if (!paused.empty()) now_ += kIdleRound;
+  return !paused.empty();
 }
 
 void Simulation::end_first_sleep() {
   Participant* first = nullptr;
-  for (int i = 0; i < count_; ++i) {
-    Participant& participant = at(i);
-    if (participant.state != State::asleep || participant.wakes_at == kForEver) continue;
-    if (first == nullptr || participant.wakes_at < first->wakes_at) first = &participant;
+  for (const int number : asleep_for_a_time()) {
+    if (first == nullptr || at(number).wakes_at < first->wakes_at) first = &at(number);
   }
   if (first == nullptr) {
     if (!resume_paused()) violate("hang: everybody sleeps for ever");

@@ -12,15 +12,41 @@ namespace {
 constexpr std::uint64_t kStaleOneIn = 3;    // loads that could read an older value
 constexpr std::uint64_t kTimeoutOneIn = 8;  // moments at which a sleep could be over
 
-bool has(std::span<const Choice> offered, Choice::Kind kind) {
-  return std::ranges::any_of(offered, [kind](const Choice& it) { return it.kind == kind; });
-}
-
 }  // namespace
 
-std::size_t Exhaustive::choose(std::span<const Choice> offered, const Moment&) {
-  if (depth_ == path_.size()) path_.push_back({0, static_cast<std::uint8_t>(offered.size())});
+std::size_t Offers::size() const {
+  return goes_on.size() + others.size() + timeouts.size() + kills.size();
+}
+
+Choice Offers::operator[](std::size_t index) const {
+  for (const Crowd steps : {goes_on, others}) {
+    for (const int it : steps) {
+      if (index-- == 0) return {Choice::Kind::step, it};
+    }
+  }
+  for (const int it : timeouts) {
+    if (index-- == 0) return {Choice::Kind::timeout, it};
+  }
+  return {Choice::Kind::kill, kills.nth(index)};
+}
+
+bool Offers::has(const Choice& choice) const {
+  if (choice.kind == Choice::Kind::step) return (goes_on | others).has(choice.participant);
+  return (choice.kind == Choice::Kind::kill ? kills : timeouts).has(choice.participant);
+}
+
+template <class Ways>
+std::size_t Exhaustive::branch(Ways ways) {
+  if (depth_ == path_.size()) path_.push_back({0, static_cast<std::uint8_t>(ways())});
   return path_[depth_++].taken;
+}
+
+Choice Exhaustive::choose(const Offers& offers, const Moment&) {
+  return offers[branch([&] { return offers.size(); })];
+}
+
+std::size_t Exhaustive::choose_age(std::size_t ages, const Moment&) {
+  return branch([&] { return ages; });
 }
 
 bool Exhaustive::advance() {
@@ -61,57 +87,48 @@ void Pct::fall_behind(const Moment& moment) {
   }
 }
 
-std::size_t Pct::pick(std::span<const Choice> offered, Choice::Kind kind) {
-  const auto matches = [kind](const Choice& it) { return it.kind == kind; };
-  auto nth = random(static_cast<std::uint64_t>(std::ranges::count_if(offered, matches)));
-  std::size_t at = 0;
-  while (!matches(offered[at]) || nth-- > 0) ++at;
-  return at;
-}
-
-std::size_t Pct::pick_highest(std::span<const Choice> offered) const {
-  std::size_t best = 0;
-  for (std::size_t i = 1; i < offered.size(); ++i) {
-    if (offered[i].kind == Choice::Kind::step &&
-        (offered[best].kind != Choice::Kind::step ||
-         priority_[offered[i].participant] > priority_[offered[best].participant])) {
-      best = i;
-    }
+int Pct::highest(Crowd crowd) const {
+  const auto priority = [&](int participant) {
+    return priority_[static_cast<std::size_t>(participant)];
+  };
+  int best = *crowd.begin();
+  for (const int it : crowd) {
+    if (priority(it) > priority(best)) best = it;
   }
   return best;
 }
 
-std::size_t Pct::choose(std::span<const Choice> offered, const Moment& moment) {
-  if (offered[0].kind == Choice::Kind::read) {
-    return random(kStaleOneIn) == 0 ? random(offered.size()) : 0;
-  }
+Choice Pct::choose(const Offers& offers, const Moment& moment) {
   fall_behind(moment);
-  if (!kill_points_.empty() && moment.steps >= kill_points_.back() &&
-      has(offered, Choice::Kind::kill)) {
+  if (!kill_points_.empty() && moment.steps >= kill_points_.back() && !offers.kills.empty()) {
     kill_points_.pop_back();
-    return pick(offered, Choice::Kind::kill);
+    return {Choice::Kind::kill, pick(offers.kills)};
   }
-  if (has(offered, Choice::Kind::timeout) && random(kTimeoutOneIn) == 0) {
-    return pick(offered, Choice::Kind::timeout);
+  if (!offers.timeouts.empty() && random(kTimeoutOneIn) == 0) {
+    return {Choice::Kind::timeout, pick(offers.timeouts)};
   }
-  return pick_highest(offered);
+  return {Choice::Kind::step, highest(offers.goes_on | offers.others)};
 }
 
-std::size_t Replay::choose_age(std::span<const Choice> offered, std::size_t position) {
-  const std::size_t age = position <= schedule_.size() ? schedule_[position - 1].age : 0;
-  if (age < offered.size()) return age;
-  strayed_ = true;
-  return 0;
+std::size_t Pct::choose_age(std::size_t ages, const Moment&) {
+  return random(kStaleOneIn) == 0 ? random(ages) : 0;
 }
 
-std::size_t Replay::choose(std::span<const Choice> offered, const Moment& moment) {
-  if (offered[0].kind == Choice::Kind::read) return choose_age(offered, moment.position);
-  if (moment.position >= schedule_.size()) return 0;
+Choice Replay::choose(const Offers& offers, const Moment& moment) {
+  if (moment.position >= schedule_.size()) return offers[0];
   Choice wanted = schedule_[moment.position];
   wanted.age = 0;
-  const auto found = std::ranges::find(offered, wanted);
-  if (found == offered.end()) strayed_ = true;
-  return found == offered.end() ? 0 : static_cast<std::size_t>(found - offered.begin());
+  if (offers.has(wanted)) return wanted;
+  strayed_ = true;
+  return offers[0];
+}
+
+std::size_t Replay::choose_age(std::size_t ages, const Moment& moment) {
+  const std::size_t age =
+      moment.position <= schedule_.size() ? schedule_[moment.position - 1].age : 0;
+  if (age < ages) return age;
+  strayed_ = true;
+  return 0;
 }
 
 }  // namespace shoal_test

@@ -8,13 +8,27 @@
 #include <cstddef>
 #include <cstdint>
 #include <random>
-#include <span>
 #include <vector>
 
-#include "support/scheduler/memory.hpp"
+#include "support/scheduler/crowd.hpp"
 #include "support/scheduler/schedule.hpp"
 
 namespace shoal_test {
+
+// What a run could do next, in this order: a step of whoever took the last one, steps of others,
+// sleeps that could be over, kills.
+struct Offers {
+  Crowd goes_on;  // one, or nobody
+  Crowd others;
+  Crowd timeouts;
+  Crowd kills;
+
+  bool empty() const { return (goes_on | others).empty(); }  // without a step there is nothing
+  bool is_one() const { return (timeouts | kills).empty() && !(goes_on | others).has_several(); }
+  std::size_t size() const;
+  Choice operator[](std::size_t index) const;
+  bool has(const Choice& choice) const;
+};
 
 // Where a run is when it asks.
 struct Moment {
@@ -26,19 +40,25 @@ struct Moment {
 class Strategy {
  public:
   virtual ~Strategy() = default;
-  // The index of one of `offered`, of which there are at least two.
-  virtual std::size_t choose(std::span<const Choice> offered, const Moment& moment) = 0;
+  // One of `offers`, of which there are at least two.
+  virtual Choice choose(const Offers& offers, const Moment& moment) = 0;
+  // Which value the step just begun reads: less than `ages`, 0 for the newest.
+  virtual std::size_t choose_age(std::size_t ages, const Moment& moment) = 0;
 };
 
 // Depth-first search without stored states: a run repeats the choices of the run before, except
 // that the last one with something left untried takes its next alternative.
-class Exhaustive : public Strategy {
+class Exhaustive final : public Strategy {
  public:
-  std::size_t choose(std::span<const Choice> offered, const Moment& moment) override;
+  Choice choose(const Offers& offers, const Moment& moment) override;
+  std::size_t choose_age(std::size_t ages, const Moment& moment) override;
   // Prepares the next run; false when every choice has been tried.
   bool advance();
 
  private:
+  template <class Ways>
+  std::size_t branch(Ways ways);
+
   struct Branch {
     std::uint8_t taken;
     std::uint8_t offered;
@@ -52,19 +72,20 @@ class Exhaustive : public Strategy {
 // priorities, the highest runs, and at depth - 1 random steps whoever runs falls behind all
 // others. A bug that needs `depth` ordering constraints is hit with a probability of at least
 // 1 / (participants * steps^(depth - 1)) in each run. Kills come at random steps, too.
-class Pct : public Strategy {
+class Pct final : public Strategy {
  public:
   Pct(std::uint64_t seed, int participants, int depth, int kills);
   // Prepares the next run, from the steps of those before: change points lie anywhere in the
   // longest, kills where a run like the last can be hit.
   void advance(int most_steps, int last_steps);
-  std::size_t choose(std::span<const Choice> offered, const Moment& moment) override;
+  Choice choose(const Offers& offers, const Moment& moment) override;
+  std::size_t choose_age(std::size_t ages, const Moment& moment) override;
 
  private:
   std::uint64_t random(std::uint64_t below);
   void fall_behind(const Moment& moment);
-  std::size_t pick(std::span<const Choice> offered, Choice::Kind kind);
-  std::size_t pick_highest(std::span<const Choice> offered) const;
+  int pick(Crowd crowd) { return crowd.nth(random(crowd.size())); }
+  int highest(Crowd crowd) const;
 
   std::mt19937_64 random_;
   int participants_;
@@ -76,16 +97,15 @@ class Pct : public Strategy {
 };
 
 // Repeats a schedule; beyond its end, takes the default.
-class Replay : public Strategy {
+class Replay final : public Strategy {
  public:
   explicit Replay(Schedule schedule) : schedule_(std::move(schedule)) {}
-  std::size_t choose(std::span<const Choice> offered, const Moment& moment) override;
+  Choice choose(const Offers& offers, const Moment& moment) override;
+  std::size_t choose_age(std::size_t ages, const Moment& moment) override;
   // Was there a moment that did not offer what the schedule says?
   bool strayed() const { return strayed_; }
 
  private:
-  std::size_t choose_age(std::span<const Choice> offered, std::size_t position);
-
   Schedule schedule_;
   bool strayed_ = false;
 };
