@@ -95,7 +95,7 @@ class Simulation {
 
   static constexpr std::int64_t kForEver = std::numeric_limits<std::int64_t>::max();
 
-  static void enter(void* participant);
+  static void enter(void* argument);
   Participant& running() { return participants_[static_cast<std::size_t>(running_)]; }
   Participant& at(int number) { return participants_[static_cast<std::size_t>(number)]; }
   const Participant& at(int number) const {
