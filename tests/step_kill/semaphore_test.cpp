@@ -186,8 +186,14 @@ struct ReleaseAwaited : SemaphoreScene<0> {
   std::vector<std::function<bool()>> partners() override {
     return std::vector<std::function<bool()>>(sleepers, acquirer());
   }
-  // They may have slept elsewhere, on their way to it.
-  void approach() override { await_waiting(semaphore, sleepers); }
+  // They may have slept elsewhere, on their way to it; and who waits has not said yet that it is to
+  // be woken.
+  void approach() override {
+    await_waiting(semaphore, sleepers);
+    const SegmentView view(name.path());
+    const auto* const word = view.words<shoal::detail::SemaphoreWord>("semaphore");
+    while ((word->sleepers & shoal::detail::kSomebodySleeps) == 0) ::sched_yield();
+  }
   void operate() override { semaphore.release(n); }
 };
 
