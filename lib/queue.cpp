@@ -36,7 +36,7 @@ format::ThreadRecord& record_for_intents(const Object& object) {
   if (record == nullptr) throw_no_record(object);
   const std::uint64_t serial =
       object.mapping().self_words()[kSerial].load(std::memory_order_relaxed);
-  if (serial != 0) this_place = {serial, &record->intent};
+  if (serial != 0) thread_places.at(serial) = {serial, &record->intent};
   return *record;
 }
 

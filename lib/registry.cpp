@@ -13,7 +13,7 @@
 namespace shoal::detail {
 
 constinit thread_local std::uint32_t this_tid = 0;
-constinit thread_local ThreadPlace this_place{~std::uint64_t{0}, nullptr};
+constinit thread_local ThreadPlaces thread_places;
 
 namespace {
 

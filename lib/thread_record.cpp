@@ -81,7 +81,7 @@ thread_local bool ended = false;  // trivial, so it may be read after the thread
 
 Records::~Records() {
   ended = true;
-  this_place = {~std::uint64_t{0}, nullptr};
+  thread_places = {};
   for (const Entry& entry : entries_) {
     const auto mapping = entry.mapping.lock();
     OwnerValue owner = entry.self;

@@ -233,7 +233,7 @@ TEST_CASE("no operation costs more than it did") {
           queue.push(1);
           static_cast<void>(queue.pop());
         },
-        {152, 2});
+        {161, 2});
   const shoal::Queue<Bytes<1024>> blocks(segment, "blocks");
   const Bytes<1024> bytes{};
   costs("Queue: push, take of 1 KiB",

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -22,13 +23,20 @@ namespace shoal::detail {
 // The id of the calling thread, 0 before its first slow path; for people to read, in Owner::tid.
 extern constinit thread_local std::uint32_t this_tid;
 
-// The calling thread's intent in the segment it used last; set by slow paths. `serial` is that of
-// its process's place there, and another one after a fork.
+// The calling thread's intent in a segment; set by slow paths. `serial` is that of its process's
+// place there, and another one after a fork.
 struct ThreadPlace {
-  std::uint64_t serial;
-  Intent* intent;
+  std::uint64_t serial = ~std::uint64_t{0};
+  Intent* intent = nullptr;
 };
-extern constinit thread_local ThreadPlace this_place;
+// In the segments it used last: what goes to and fro between two does not take the slow path.
+struct ThreadPlaces {
+  [[nodiscard]] constexpr ThreadPlace& at(std::uint64_t serial) {
+    return places[serial % std::size(places)];
+  }
+  ThreadPlace places[4];
+};
+extern constinit thread_local ThreadPlaces thread_places;
 
 // What a handle knows of its process's place in the segment: three words, all zero in the child of
 // a fork that ran no handlers.
@@ -96,9 +104,9 @@ struct Handle {
   }
   // The calling thread's, where it is at hand; else nullptr: the slow path gets it.
   [[nodiscard]] Intent* intent() const {
-    const ThreadPlace& place = this_place;
-    return place.serial == self_words[kSerial].load(std::memory_order_relaxed) ? place.intent
-                                                                               : nullptr;
+    const std::uint64_t serial = self_words[kSerial].load(std::memory_order_relaxed);
+    const ThreadPlace& place = thread_places.at(serial);
+    return place.serial == serial ? place.intent : nullptr;
   }
 
   Word* word;
