@@ -6,7 +6,7 @@
 #include "core/barrier.hpp"
 #include "core/condition.hpp"
 #include "core/lock.hpp"
-#include "core/pipe.hpp"
+#include "core/pipe_ends.hpp"
 #include "machine.hpp"
 #include "shoal/detail/array_word.hpp"
 #include "shoal/detail/condition_word.hpp"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "machine.hpp"
 
-#include "mapping.hpp"
 #include "os/cpu.hpp"
 #include "os/futex.hpp"
 #include "process_record.hpp"
@@ -13,15 +12,6 @@ namespace shoal::detail {
 Machine::Machine(const Tables& tables, const os::File& file, OwnerValue self)
     : tables_(tables), file_(file), self_(self), is_reached_(membarrier_reaches_us()) {}
 
-Machine::Machine(const Mapping& mapping, std::uint32_t object)
-    : tables_(mapping.tables()),
-      file_(mapping.file()),
-      self_(mapping.self()),
-      is_reached_(mapping.self_words()[kFastSelf].load(std::memory_order_relaxed) != kNobody),
-      mapping_(&mapping),
-      object_(object) {}
-
-void Machine::pause() { os::pause(); }
 // Some 100 ns: as long as a cache line takes to come and go.
 void Machine::rest() {
   for (int i = 0; i < 8; ++i) os::pause();

@@ -5,14 +5,14 @@
 
 #include "core/waiter.hpp"
 #include "core/world.hpp"
+#include "mapping.hpp"
+#include "os/cpu.hpp"
 #include "os/file.hpp"
 #include "shoal/detail/machine.hpp"
 #include "shoal/detail/obituary.hpp"
 #include "tables.hpp"
 
 namespace shoal::detail {
-
-class Mapping;
 
 // The World of production: this process, in one segment. For one call, on the stack.
 class Machine : public MachineAtomics {
@@ -30,11 +30,18 @@ class Machine : public MachineAtomics {
   static constexpr std::int64_t kDeathUnseen = 10'000;
 
   Machine(const Tables& tables, const os::File& file, OwnerValue self);
-  // Notes in this thread's record, while it waits, that it does so for that object.
-  Machine(const Mapping& mapping, std::uint32_t object);
+  // Notes in this thread's record, while it waits, that it does so for that object. Inline: every
+  // message through a pipe comes by here.
+  Machine(const Mapping& mapping, std::uint32_t object)
+      : tables_(mapping.tables()),
+        file_(mapping.file()),
+        self_(mapping.self()),
+        is_reached_(mapping.self_words()[kFastSelf].load(std::memory_order_relaxed) != kNobody),
+        mapping_(&mapping),
+        object_(object) {}
 
   static std::int64_t now() { return steady_now(); }
-  static void pause();
+  static void pause() { os::pause(); }
   static void rest();
   static void yield();
   static bool barrier();

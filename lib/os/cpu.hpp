@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 
 namespace shoal::os {
@@ -18,10 +19,26 @@ bool membarrier();
 void yield();
 
 // Tells the CPU that this is a spin.
-void pause();
+inline void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb" ::: "memory");
+#endif
+}
 
 // Counts up all the time, alike on all CPUs, by some tens to some thousands a microsecond. What it
 // takes to know that a moment has passed, for less than a look at the clock.
-std::uint64_t ticks();
+inline std::uint64_t ticks() {
+#if defined(__x86_64__) || defined(__i386__)
+  return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+  std::uint64_t count;
+  asm volatile("mrs %0, cntvct_el0" : "=r"(count));
+  return count << 4;  // it counts some tens a microsecond
+#else
+  return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+#endif
+}
 
 }  // namespace shoal::os

@@ -11,6 +11,8 @@
 #include <span>
 
 #include "core/pipe.hpp"
+#include "core/pipe_receiver.hpp"
+#include "core/pipe_sender.hpp"
 #include "core/schedules.hpp"
 
 using namespace shoal_test;
@@ -100,7 +102,7 @@ struct OneWay {
     if (!turn.enter(deadline)) return Passage::timed_out;
     shoal::core::PipeSender<World, Ring> sender(world, lane, ends(world), 1, ring, closed[0]);
     const auto bytes = std::as_bytes(std::span(numbers)).first(8 * size);
-    const Passage sent = sender.send(bytes, turn.is_favourite(), false, deadline);
+    const Passage sent = sender.send(bytes, {turn.is_favourite(), false, first % 4 == 3}, deadline);
     turn.leave();
     return sent;
   }
@@ -207,6 +209,44 @@ struct InParts : OneWay<3, 128> {
   SimAtomic<bool> done{};
 };
 
+// Of a small message whose sender was killed nothing is left for who comes next, whatever it sends.
+template <Mutant M = Mutant::none>
+struct AfterSmall : OneWay<3, 128, M> {
+  using World = typename OneWay<3, 128, M>::World;
+
+  void participant(World& world, int number) {
+    switch (number) {
+      case 0:
+        static_cast<void>(this->send(world, 0, 10, 1));
+        return this->ends(world).leave(0, process(0));
+      case 1:
+        return receive_all(world);
+      default:
+        const typename World::Unkillable whole;
+        while (!this->ends(world).take(0, process(2))) world.pause();
+        for (const std::uint64_t size : {0, 0, 1})
+          if (this->send(world, 2, 20, size) != Passage::done) world.fail("not sent");
+    }
+  }
+  void receive_all(World& world) {
+    const typename World::Unkillable whole;
+    for (int received = 0; received < 3;) {  // of the second sender's
+      Message message;
+      const Passage passage = this->receive(world, 1, message);
+      if (passage == Passage::gone) {  // until the next one has come
+        world.pause();
+        continue;
+      }
+      if (passage != Passage::done) world.fail("neither received nor ended");
+      const bool is_first = message.bytes != 0 && message.numbers[0] == 10;
+      if (is_first && received > 0) world.fail("out of order");
+      if (is_first) continue;
+      this->expect(world, message, 20, received < 2 ? 0 : 1);
+      ++received;
+    }
+  }
+};
+
 // The receiver dies within a message; the next one takes its place, and misses no more than that.
 struct NextReceiver : OneWay<3, 128> {
   void participant(World& world, int number) {
@@ -308,6 +348,11 @@ TEST_CASE("a message in parts is whole, or truncated once, whoever dies; and the
   passes<InParts>("pipe.parts.kill", many(1), 20'000);
 }
 
+TEST_CASE("what comes after a small message is received, whoever dies sending that") {
+  passes<AfterSmall<>>("pipe.small", many(0), 20'000);
+  passes<AfterSmall<>>("pipe.small.kill", many(1), 20'000);
+}
+
 TEST_CASE("a receiver that dies takes no more than its message with it") {
   passes<NextReceiver>("pipe.receiver", many(0), 20'000);
   passes<NextReceiver>("pipe.receiver.kill", many(1), 20'000);
@@ -316,6 +361,11 @@ TEST_CASE("a receiver that dies takes no more than its message with it") {
 TEST_CASE("a favourite displaced without a barrier, and a frame not released, are found") {
   catches<Turns<2, Mutant::no_membarrier>>("turn.no_membarrier", few());
   catches<InOrder<2, Mutant::release_relaxed>>("pipe.release_relaxed", few());
+}
+
+TEST_CASE("a small frame that is marked late, or left for the next sender, is found") {
+  catches<InOrder<3, Mutant::small_frame_marked_late>>("pipe.small_marked_late", many(0));
+  catches<AfterSmall<Mutant::small_frame_left>>("pipe.small_left", many(1));
 }
 
 TEST_SUITE_END();

@@ -43,6 +43,10 @@ inline constexpr std::uint64_t kNoFavourite = ~std::uint64_t{0};
 // the ring is where in the ring.
 //
 //   tail            end of what has been sent: whole frames only. Who sends
+//   small_at        where the frame of small_header and small_payload begins: one of 16 bytes, which
+//                   is in the ring, too. Who receives single ones finds them where it finds tail,
+//                   and is spared the way of one more line. kNoSmallFrame, or whatever it was: no
+//                   such frame. Who sends
 //   sent            a copy of tail, of the favourite's alone. To read tail itself would be to wait
 //                   for the line that the receiver looks at
 //   head_seen       what the sender last saw of head: no more than head is. Who sends
@@ -70,6 +74,9 @@ struct alignas(128) BasicPipeLane {
   Atomic<std::uint64_t> head_seen;
   Atomic<std::uint64_t> dropped_at;
   alignas(128) Atomic<std::uint64_t> tail;
+  Atomic<std::uint64_t> small_at;
+  Atomic<std::uint64_t> small_header;
+  Atomic<std::uint64_t> small_payload;
   alignas(128) BasicPipeTurn<World> recv_turn;
   Atomic<std::uint64_t> tail_seen;
   Atomic<std::uint64_t> burst;
@@ -137,6 +144,8 @@ constexpr std::uint64_t frame_size(std::uint64_t header) { return header >> kFra
 constexpr std::uint64_t frame_bytes(std::uint64_t size) {
   return kFrameHeader + (size + 7) / 8 * 8;
 }
+inline constexpr std::uint64_t kSmallFrame = frame_bytes(8);
+inline constexpr std::uint64_t kNoSmallFrame = 1;  // no position
 
 inline constexpr std::uint64_t kLeastRing = 128;
 
