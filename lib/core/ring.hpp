@@ -47,7 +47,7 @@ class Ring {
 
   // Claims a place: to write an item to, then published(); to read one from, then released().
   RingOutcome claim_push(std::uint64_t& position, Deadline deadline) {
-    wait_for(view_.word->pushers, deadline,
+    wait_for(view_.word->pushers, {view_.word->tail, view_.word->full_at}, deadline,
              [&](Glance glance) { return look_push(position, glance); });
     const std::uint64_t tail = tail_position();
     pass_on(view_.word->pushers, tail, empty(tail));
@@ -61,7 +61,7 @@ class Ring {
   // The same, by claim(position), which tries once.
   template <class Claim>
   RingOutcome claim_pop(std::uint64_t& position, Deadline deadline, Claim claim) {
-    wait_for(view_.word->poppers, deadline,
+    wait_for(view_.word->poppers, {view_.word->head, view_.word->empty_at}, deadline,
              [&](Glance glance) { return look_pop(position, glance, claim); });
     const std::uint64_t head = head_position();
     pass_on(view_.word->poppers, head, full(head));
@@ -186,8 +186,22 @@ class Ring {
     if (view_.state(next).load(std::memory_order_relaxed) == ready) core::wake(world_, sleepers, 1);
   }
 
+  // An end of the ring, and where it was when it last held somebody up.
+  struct End {
+    const typename World::template Atomic<std::uint64_t>& position;
+    typename World::template Atomic<std::uint64_t>& halted_at;
+
+    // How far it has come since.
+    std::uint64_t advance() {
+      const std::uint64_t now = position.load(std::memory_order_relaxed);
+      const std::uint64_t before = halted_at.load(std::memory_order_relaxed);
+      halted_at.store(now, std::memory_order_relaxed);
+      return now - before;
+    }
+  };
+
   template <class Looker>
-  void wait_for(Sleepers& sleepers, Deadline deadline, Looker look) {
+  void wait_for(Sleepers& sleepers, End end, Deadline deadline, Looker look) {
     outcome_ = RingOutcome::timed_out;
     has_announced_ = false;
     if (deadline == detail::kDoNotWait) {
@@ -195,6 +209,8 @@ class Ring {
         world_.yield();
       return;
     }
+    if (look(Glance::quick) == Look::done) return;  // somebody else had been faster, no more
+    let_burst_grow(world_, end.advance());
     core::wait(world_, sleepers, deadline, [&](Glance glance) {
       has_announced_ = glance != Glance::quick;
       return look(glance);

@@ -39,6 +39,8 @@ namespace shoal::detail {
 // A claimed place that nobody living has an intent for was its claimant's who died: an intent is
 // written before the claim, and stays at least until the word has changed (intent.hpp).
 //
+//   full_at      the tail when a push last found no room           whoever found none
+//   empty_at     the head when a pop last found no item            whoever found none
 //   pushers      sleepers word of those who wait for room          the wait's: lib/core/wait.hpp
 //   poppers      sleepers word of those who wait for items         the wait's
 //   loaned       how much room is lent out, see lib/core/blocks.hpp; too much where somebody died
@@ -56,7 +58,9 @@ struct BasicQueueWord {
   using Atomic = typename World::template Atomic<T>;
 
   alignas(64) Atomic<std::uint64_t> tail;
+  Atomic<std::uint64_t> full_at;
   alignas(64) Atomic<std::uint64_t> head;
+  Atomic<std::uint64_t> empty_at;
   alignas(64) Atomic<std::uint32_t> pushers;
   Atomic<std::uint32_t> poppers;
   Atomic<std::uint32_t> loaned;
