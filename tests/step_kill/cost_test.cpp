@@ -234,6 +234,15 @@ TEST_CASE("no operation costs more than it did") {
           static_cast<void>(queue.pop());
         },
         {161, 2});
+  const shoal::Queue<std::int64_t> other(Segment::anonymous(), "queue");
+  costs("Queue: push, pop of 8 bytes, in two segments in turn",
+        [&] {
+          queue.push(1);
+          other.push(1);
+          static_cast<void>(queue.pop());
+          static_cast<void>(other.pop());
+        },
+        {322, 4});
   const shoal::Queue<Bytes<1024>> blocks(segment, "blocks");
   const Bytes<1024> bytes{};
   costs("Queue: push, take of 1 KiB",
