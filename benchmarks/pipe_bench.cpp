@@ -31,11 +31,12 @@ using Clock = std::chrono::steady_clock;
 // What can take part: one end of something that carries messages both ways, the first worker's or
 // the other's, with send(bytes) and receive(bytes) of a size that both know.
 
-class ShoalPipe {
+template <std::size_t kCapacity>
+class ShoalPipeOf {
  public:
-  ShoalPipe(const Place& place, bool first)
+  ShoalPipeOf(const Place& place, bool first)
       : connection_([&] {
-          const shoal::Pipe pipe(shoal::Segment(place.name), "pipe");
+          const shoal::Pipe pipe(shoal::Segment(place.name), "pipe", {.capacity = kCapacity});
           return first ? pipe.first() : pipe.second();
         }()) {}
   void send(std::span<const std::byte> bytes) { connection_.send_bytes(bytes); }
@@ -48,6 +49,7 @@ class ShoalPipe {
  private:
   shoal::Connection connection_;
 };
+using ShoalPipe = ShoalPipeOf<0>;  // the usual capacity
 
 // pipe(2), or a socket: bytes through a descriptor.
 class Descriptors {
@@ -207,13 +209,14 @@ std::vector<Case> pipe_cases() {
           {"pipe.1MiB",
            "messages of 1 MiB, one way; time per message",
            "1 memcpy",
-           {{"shoal::Pipe", one_way<ShoalPipe, 1 << 20>},
+           {{"shoal::Pipe, 4 MiB", one_way<ShoalPipeOf<4 << 20>, 1 << 20>},
+            {"shoal::Pipe, 64 KiB", one_way<ShoalPipe, 1 << 20>},
             one_memcpy<1 << 20>(),
             one_memcpy_across(),
             {"pipe(2)", one_way<PipeOfTheKernel, 1 << 20>}},
            kMicroseconds,
            0,
-           {{"shoal::Pipe", "1 memcpy", 2}}},
+           {{"shoal::Pipe, 4 MiB", "1 memcpy", 2}}},
           {"pipe.turns",
            "messages of 8 bytes to and fro; time of one way",
            "pipe(2)",
