@@ -27,11 +27,11 @@ class PipeSender : PipeSide<World, Ring> {
   using PipeSide<World, Ring>::PipeSide;
 
   Passage send(std::span<const std::byte> message, LastSend last, Deadline deadline) {
-    if (this->is_closed()) return Passage::closed;
-    if (this->peer_is_gone(last.long_ago ? Glance::closely : Glance::quick)) return Passage::gone;
     const auto& tail = last.was_mine ? this->lane_.sent : this->lane_.tail;
     tail_ = tail.load(std::memory_order_relaxed);  // ours
-    if (!last.was_mine) succeed();
+    if (!last.was_mine) succeed();  // though it may send nothing: it counts as the last one
+    if (this->is_closed()) return Passage::closed;
+    if (this->peer_is_gone(last.long_ago ? Glance::closely : Glance::quick)) return Passage::gone;
     if (tail_ % detail::kFrameHeader != 0) return Passage::corrupted;
     const std::uint64_t bytes = detail::frame_bytes(message.size());
     if (bytes > this->batch()) return send_in_parts(message, deadline);

@@ -209,7 +209,8 @@ struct InParts : OneWay<3, 128> {
   SimAtomic<bool> done{};
 };
 
-// Of a small message whose sender was killed nothing is left for who comes next, whatever it sends.
+// Of a small message whose sender was killed nothing is left for who comes next, whatever it sends,
+// and though it was refused at first.
 template <Mutant M = Mutant::none>
 struct AfterSmall : OneWay<3, 128, M> {
   using World = typename OneWay<3, 128, M>::World;
@@ -224,6 +225,9 @@ struct AfterSmall : OneWay<3, 128, M> {
       default:
         const typename World::Unkillable whole;
         while (!this->ends(world).take(0, process(2))) world.pause();
+        this->closed[0].store(true);
+        if (this->send(world, 2, 20, 0) != Passage::closed) world.fail("not refused");
+        this->closed[0].store(false);
         for (const std::uint64_t size : {0, 0, 1})
           if (this->send(world, 2, 20, size) != Passage::done) world.fail("not sent");
     }
