@@ -190,15 +190,14 @@ class Ring {
   struct End {
     const typename World::template Atomic<std::uint64_t>& position;
     typename World::template Atomic<std::uint64_t>& halted_at;
-
-    // How far it has come since.
-    std::uint64_t advance() {
-      const std::uint64_t now = position.load(std::memory_order_relaxed);
-      const std::uint64_t before = halted_at.load(std::memory_order_relaxed);
-      halted_at.store(now, std::memory_order_relaxed);
-      return now - before;
-    }
   };
+  // How far it has come since; in items, for a round's end skips positions.
+  std::uint64_t advance(End end) const {
+    const std::uint64_t now = end.position.load(std::memory_order_relaxed);
+    const std::uint64_t before = end.halted_at.load(std::memory_order_relaxed);
+    end.halted_at.store(now, std::memory_order_relaxed);
+    return view_.shape.distance(before, now);
+  }
 
   template <class Looker>
   void wait_for(Sleepers& sleepers, End end, Deadline deadline, Looker look) {
@@ -210,7 +209,7 @@ class Ring {
       return;
     }
     if (look(Glance::quick) == Look::done) return;  // somebody else had been faster, no more
-    let_burst_grow(world_, end.advance());
+    let_burst_grow(world_, advance(end));
     core::wait(world_, sleepers, deadline, [&](Glance glance) {
       has_announced_ = glance != Glance::quick;
       return look(glance);

@@ -453,6 +453,28 @@ struct Joining : Ringed<M, 3, 2, 0> {
   SimAtomic<int> saying{};
 };
 
+// Who waits for single items lets no more of them come: not at the end of a round either, where
+// positions are skipped.
+struct SingleItems : Ringed<Mutant::none, 1, 17, 0> {
+  struct World : SimWorld<> {
+    static constexpr int kRests = 1;
+    void rest() { fail("kept waiting for more"); }
+  };
+  static constexpr int kParticipants = 1;
+
+  void participant(World& world, int) {
+    shoal::core::Ring<World> ring(world, view, waiters, waiters[0].intent);
+    std::uint64_t position = 0;
+    for (std::uint64_t i = 0; i < 20; ++i) {
+      if (ring.claim_pop(position, world.now()) != RingOutcome::timed_out) world.fail("popped");
+      if (ring.claim_push(position, kForever) != RingOutcome::claimed) world.fail("not pushed");
+      ring.published(position);
+      if (ring.claim_pop(position, kForever) != RingOutcome::claimed) world.fail("not popped");
+      ring.released(position);
+    }
+  }
+};
+
 constexpr Mutant kSound = Mutant::none;
 
 Options few(int preemptions, int stale_reads, int kills = 0) {
@@ -494,6 +516,10 @@ TEST_CASE("a close is before or after each push, and all who wait are told") {
   passes<Closing<kSound, 1>>("queue.close", few(2, 1), 5'000);
   passes<Closing<kSound, 1>>("queue.close.kill", few(2, 0, 1), 5'000);
   passes<Closing<kSound, 2>>("queue.close.random", random_choice(1), 20'000);
+}
+
+TEST_CASE("who waits for single items is not kept waiting for more") {
+  passes<SingleItems>("queue.single", few(0, 0), 1);
 }
 
 TEST_CASE("blocks go from hand to hand, never two hands, and come back from the dead") {
