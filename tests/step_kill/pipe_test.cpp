@@ -144,6 +144,39 @@ struct SendsLast : PipeScene {
   }
 };
 
+// A message so small that it comes with its position. The newcomer is refused at first, and then
+// sends empty ones: two take up as much room.
+struct SendsSmall : PipeScene {
+  void prepare() override { mine = pipe.first(); }
+  void operate() override { mine->send('c'); }
+  std::string survive(const Fate& fate) override {
+    const Connection b = pipe.second();
+    std::string got;
+    try {
+      while (true) got += b.recv<char>();
+    } catch (const shoal::EndOfFile&) {
+      if (got != "c" && (fate.completed || !got.empty())) return "received " + got;
+    }
+    be_refused();
+    const Connection a = pipe.first();
+    for (int i = 0; i < 2; ++i) a.send_bytes({});
+    for (int i = 0; i < 2; ++i) {
+      const auto message = b.recv_bytes_for(5s);
+      if (!message || !message->empty()) return "the newcomer's message is lost";
+    }
+    return "";
+  }
+  void be_refused() {
+    const Connection a = pipe.first();
+    a.close();
+    try {
+      a.send('d');
+      throw std::logic_error("not refused");
+    } catch (const shoal::Closed&) {
+    }
+  }
+};
+
 // A partner receives, asleep at first.
 struct SendsToSleeper : Sends {
   Shared<std::array<char, 16>> heard;
@@ -330,6 +363,8 @@ TEST_CASE("pipe: killed while sending: the message is there, or not") {
       "pipe.send",
       {.instructions = 50, .points = full_programme() ? 200U : 10U, .states = 4, .strays = true});
   kill_everywhere<SendsLast>("pipe.send, the last that there is room for", {50, 10, 4});
+  kill_everywhere<SendsSmall>("pipe.send, small",
+                              {.instructions = 50, .points = 10, .states = 4, .strays = true});
   kill_everywhere<SendsShared>("pipe.send, shared",
                                {.instructions = 100, .points = 20, .states = 6, .strays = true});
   kill_everywhere<SendsToSleeper>("pipe.send, to a sleeper",
