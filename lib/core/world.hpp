@@ -14,7 +14,8 @@
 //     static constexpr Mutant kMutant = ...;
 //     static constexpr int kLooks = ...;           // looks before yielding, then
 //     static constexpr int kYields = ...;          // yields before sleeping
-//     static constexpr int kRests = ...;           // of a lock: looks that are seldom, before those
+//     static constexpr int kRests = ...;           // of a lock: looks that are seldom, before those;
+//                                                  // 0: there is no rest()
 //     static constexpr std::int64_t kDeathUnseen = ...;  // for so long, in nanoseconds, nobody can
 //                                                  // know that a participant has died
 //
