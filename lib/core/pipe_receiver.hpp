@@ -29,8 +29,9 @@ class PipeReceiver : PipeSide<World, Ring> {
   // Receives the next message, or the rest of the one that `reception` is within. A Sink has
   //   begin(size)           of a new message. False: that is more than there is room for
   //   take(ring, at, size)  the next bytes of it
+  // Inline, as PipeSender::send().
   template <class Sink>
-  Passage receive(Reception& reception, Sink& sink, Deadline deadline) {
+  [[gnu::always_inline]] Passage receive(Reception& reception, Sink& sink, Deadline deadline) {
     for (;;) {
       const Passage found = await_frame(reception, deadline);
       if (found != Passage::done) return found;
@@ -115,6 +116,9 @@ class PipeReceiver : PipeSide<World, Ring> {
     if (reception.at != head_) reception.within = false;  // another process received the rest
     tail_ = this->lane_.tail_seen.load(std::memory_order_relaxed);
     if (tail_ != head_ && tail_ - head_ <= this->ring_.size()) return Passage::done;
+    return wait_for_frame(reception, deadline);
+  }
+  [[gnu::noinline]] Passage wait_for_frame(Reception& reception, Deadline deadline) {
     let_burst_grow(this->world_, this->lane_.burst.load(std::memory_order_relaxed));
     this->lane_.burst.store(0, std::memory_order_relaxed);
     Passage found = Passage::timed_out;
