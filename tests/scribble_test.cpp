@@ -262,6 +262,10 @@ std::vector<Use> uses_of(const TempName& name, const Objects& of, bool first) {
          static_cast<void>(of.jobs.join_for(kShort));
          static_cast<void>(of.jobs.lost());
        }},
+      {"Pipe: send little", W::never, at_end([](const shoal::Connection& connection) {
+         const std::array<std::byte, 8> bytes{};
+         static_cast<void>(connection.send_bytes_for(bytes, kShort));
+       })},
       {"Pipe: send", W::never, at_end([](const shoal::Connection& connection) {
          const std::array<std::byte, 100> bytes{};
          static_cast<void>(connection.send_bytes_for(bytes, kShort));
