@@ -119,7 +119,8 @@ class PipeReceiver : PipeSide<World, Ring> {
     return wait_for_frame(reception, deadline);
   }
   [[gnu::noinline]] Passage wait_for_frame(Reception& reception, Deadline deadline) {
-    let_burst_grow(this->world_, this->lane_.burst.load(std::memory_order_relaxed));
+    if (deadline != detail::kDoNotWait)
+      let_burst_grow(this->world_, this->lane_.burst.load(std::memory_order_relaxed));
     this->lane_.burst.store(0, std::memory_order_relaxed);
     Passage found = Passage::timed_out;
     core::wait(this->world_, this->lane_.data_sleepers, deadline, [&](Glance glance) {
@@ -157,8 +158,8 @@ class PipeReceiver : PipeSide<World, Ring> {
       return this->lane_.small_at.load(std::memory_order_relaxed) == head_;
     };
     if (!is_here()) return;
-    small_header_ = this->lane_.small_header.load(std::memory_order_acquire);  // S2
-    const std::uint64_t bytes = this->lane_.small_payload.load(std::memory_order_acquire);
+    small_header_ = this->lane_.small_header.load(std::memory_order_acquire);               // S2
+    const std::uint64_t bytes = this->lane_.small_payload.load(std::memory_order_acquire);  // S2
     std::memcpy(small_payload_, &bytes, sizeof bytes);
     has_small_ = is_here() && detail::frame_kind(small_header_) == detail::Frame::whole;
   }

@@ -85,9 +85,9 @@ class PipeSender : PipeSide<World, Ring> {
   void copy_small(std::uint64_t at, std::uint64_t header) {
     constexpr bool late = World::kMutant == Mutant::small_frame_marked_late;
     if constexpr (!late) this->lane_.small_at.store(at, std::memory_order_relaxed);  // S1
-    this->lane_.small_header.store(header, std::memory_order_release);
+    this->lane_.small_header.store(header, std::memory_order_release);               // S1
     this->lane_.small_payload.store(this->ring_.header(at + detail::kFrameHeader),
-                                    std::memory_order_release);
+                                    std::memory_order_release);  // S1
     if constexpr (late) this->lane_.small_at.store(at, std::memory_order_release);
   }
   void write(std::uint64_t header, std::span<const std::byte> payload) {

@@ -93,9 +93,9 @@ void pass_on(World& world, typename World::template Atomic<std::uint32_t>& sleep
 template <class World>
 void let_burst_grow(World& world, std::uint64_t burst) {
   constexpr std::uint64_t kBurst = 16;
-  constexpr int kRests = 25;  // some 3 us, in which 100 items of 8 bytes come
+  constexpr int kPause = 25;  // rests: some 3 us, in which 100 items of 8 bytes come
   if constexpr (World::kRests > 0)
-    for (int i = 0; burst >= kBurst && i < kRests; ++i) world.rest();
+    for (int i = 0; burst >= kBurst && i < kPause; ++i) world.rest();
 }
 
 // Looks a bounded number of times without sleeping. True: done.

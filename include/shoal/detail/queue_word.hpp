@@ -39,8 +39,8 @@ namespace shoal::detail {
 // A claimed place that nobody living has an intent for was its claimant's who died: an intent is
 // written before the claim, and stays at least until the word has changed (intent.hpp).
 //
-//   full_at      the tail when a push last found no room           whoever found none
-//   empty_at     the head when a pop last found no item            whoever found none
+//   full_at      the tail when a push last found no room; a hint   whoever found none
+//   empty_at     the head when a pop last found no item; a hint    whoever found none
 //   pushers      sleepers word of those who wait for room          the wait's: lib/core/wait.hpp
 //   poppers      sleepers word of those who wait for items         the wait's
 //   loaned       how much room is lent out, see lib/core/blocks.hpp; too much where somebody died
