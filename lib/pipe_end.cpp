@@ -17,9 +17,12 @@ bool PipeEnd::take() {
   return taken;
 }
 
-// To be the one sender, or receiver.
+// To be the one sender, or receiver; or, without a deadline, only as the favourite.
 class PipeEnd::Turn {
  public:
+  Turn(Machine& machine, const PipeEnd& end, PipeTurn& turn, LockWord& lock)
+      : turn_(machine, turn, lock, end.handle_.object->mapping().self(), this_tid),
+        has_come_(turn_.enter_at_once()) {}
   Turn(Machine& machine, const PipeEnd& end, PipeTurn& turn, LockWord& lock, Deadline deadline)
       : turn_(machine, turn, lock, end.handle_.object->mapping().self(), this_tid),
         has_come_(turn_.enter(deadline)) {}
@@ -36,27 +39,64 @@ class PipeEnd::Turn {
   const bool has_come_;
 };
 
-Passage PipeEnd::send(std::span<const std::byte> message, Deadline deadline) {
+// What stands in nobody's way is a function of its own, as it was measured: all that it needs then
+// is in registers.
+bool PipeEnd::send_at_once(std::span<const std::byte> message) {
+  if (!is_introduced()) return false;
+  Machine machine(handle_.object->mapping(), handle_.object->index());
+  const Turn turn(machine, *this, lane_out_.send_turn, lane_out_.send_lock);
+  if (!turn.has_come()) return false;
+  core::PipeSender<Machine, core::ByteRing> sender(machine, lane_out_, ends(machine), 1 - end_,
+                                                   out_, closed_);
+  const std::uint64_t now = os::ticks();
+  if (!sender.send_at_once(message, last_send(true, now))) return false;
+  sent_at_.store(now, std::memory_order_relaxed);
+  return true;
+}
+
+Passage PipeEnd::send_by_turn(std::span<const std::byte> message, Deadline deadline) {
   introduce();
   Machine machine(handle_.object->mapping(), handle_.object->index());
-  const Turn turn(machine, *this, lane_out().send_turn, lane_out().send_lock, deadline);
+  const Turn turn(machine, *this, lane_out_.send_turn, lane_out_.send_lock, deadline);
   if (!turn.has_come()) return closed() ? Passage::closed : Passage::timed_out;
-  core::PipeSender<Machine, core::ByteRing> sender(machine, lane_out(), ends(machine), 1 - end_,
+  core::PipeSender<Machine, core::ByteRing> sender(machine, lane_out_, ends(machine), 1 - end_,
                                                    out_, closed_);
-  return sender.send(message, last_send(turn.is_favourite()), deadline);
+  const std::uint64_t now = os::ticks();
+  const core::LastSend last = last_send(turn.is_favourite(), now);
+  if (last.long_ago) asked_at_.store(now, std::memory_order_relaxed);
+  sent_at_.store(now, std::memory_order_relaxed);
+  return sender.send(message, last, deadline);
+}
+
+[[gnu::flatten]] Passage PipeEnd::send(std::span<const std::byte> message, Deadline deadline) {
+  return send_at_once(message) ? Passage::done : send_by_turn(message, deadline);
 }
 
 template <class Sink>
-Passage PipeEnd::receive(Sink& sink, Deadline deadline) {
+bool PipeEnd::receive_at_once(Sink& sink) {
+  if (!is_introduced()) return false;
+  Machine machine(handle_.object->mapping(), handle_.object->index());
+  const Turn turn(machine, *this, lane_in_.recv_turn, lane_in_.recv_lock);
+  return turn.has_come() && kept_.load(std::memory_order_relaxed) == nullptr &&
+         receiver(machine).receive_at_once(sink);
+}
+
+template <class Sink>
+Passage PipeEnd::receive_by_turn(Sink& sink, Deadline deadline) {
   introduce();
   Machine machine(handle_.object->mapping(), handle_.object->index());
-  const Turn turn(machine, *this, lane_in().recv_turn, lane_in().recv_lock, deadline);
+  const Turn turn(machine, *this, lane_in_.recv_turn, lane_in_.recv_lock, deadline);
   if (!turn.has_come()) return closed() ? Passage::closed : Passage::timed_out;
   Reception reception;
   if (kept_.load(std::memory_order_relaxed) && !resume(sink, reception)) return Passage::no_room;
   const Passage passage = receiver(machine).receive(reception, sink, deadline);
   if (passage == Passage::timed_out) keep(reception, sink.taken());
   return passage;
+}
+
+template <class Sink>
+[[gnu::flatten]] Passage PipeEnd::receive(Sink& sink, Deadline deadline) {
+  return receive_at_once(sink) ? Passage::done : receive_by_turn(sink, deadline);
 }
 
 template Passage PipeEnd::receive(GrowingSink& sink, Deadline deadline);
@@ -66,7 +106,7 @@ template Passage PipeEnd::receive(RoomSink& sink, Deadline deadline);
 template <class Sink>
 bool PipeEnd::resume(Sink& sink, Reception& reception) {
   std::unique_ptr<Kept> kept(kept_.exchange(nullptr));
-  if (kept->reception.at != lane_in().head.load(std::memory_order_relaxed)) return true;
+  if (kept->reception.at != lane_in_.head.load(std::memory_order_relaxed)) return true;
   if (!sink.resume(kept->bytes, kept->reception.left)) {
     kept_.store(kept.release());
     return false;
@@ -78,7 +118,7 @@ bool PipeEnd::resume(Sink& sink, Reception& reception) {
 Passage PipeEnd::poll(Deadline deadline) {
   introduce();
   Machine machine(handle_.object->mapping(), handle_.object->index());
-  const Turn turn(machine, *this, lane_in().recv_turn, lane_in().recv_lock, deadline);
+  const Turn turn(machine, *this, lane_in_.recv_turn, lane_in_.recv_lock, deadline);
   if (!turn.has_come()) return closed() ? Passage::closed : Passage::timed_out;
   GrowingSink kept;
   Reception reception;

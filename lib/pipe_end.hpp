@@ -96,6 +96,8 @@ class PipeEnd {
       : handle_(opened),
         end_(end),
         shape_(shape),
+        lane_out_(handle_.word->lanes[end]),
+        lane_in_(handle_.word->lanes[1 - end]),
         out_(static_cast<std::byte*>(opened.memory) + ring_at(end), shape.ring()),
         in_(static_cast<std::byte*>(opened.memory) + ring_at(1 - end), shape.ring()) {}
   PipeEnd(const PipeEnd&) = delete;
@@ -115,10 +117,10 @@ class PipeEnd {
   [[nodiscard]] bool closed() const { return closed_.load(std::memory_order_relaxed); }
 
   // For wait_any().
-  std::atomic<std::uint32_t>& data_sleepers() const { return lane_in().data_sleepers; }
+  std::atomic<std::uint32_t>& data_sleepers() const { return lane_in_.data_sleepers; }
   [[nodiscard]] bool looks_readable() const {
-    return closed() || lane_in().tail.load(std::memory_order_relaxed) !=
-                           lane_in().head.load(std::memory_order_relaxed);
+    return closed() || lane_in_.tail.load(std::memory_order_relaxed) !=
+                           lane_in_.head.load(std::memory_order_relaxed);
   }
 
   void check_direction(bool sends) const {
@@ -143,35 +145,37 @@ class PipeEnd {
   [[nodiscard]] std::size_t ring_at(int lane) const {
     return shape_.rings_at() + (shape_.duplex && lane == 1 ? shape_.ring() : 0);
   }
-  [[nodiscard]] PipeLane& lane_out() const { return handle_.word->lanes[end_]; }
-  [[nodiscard]] PipeLane& lane_in() const { return handle_.word->lanes[1 - end_]; }
   [[nodiscard]] core::PipeEnds<Machine> ends(Machine& machine) const {
     return {machine, *handle_.word, pipe_holders(*handle_.word, shape_.max_processes)};
   }
   [[nodiscard]] core::PipeReceiver<Machine, core::ByteRing> receiver(Machine& machine) const {
-    return {machine, lane_in(), ends(machine), 1 - end_, in_, closed_};
+    return {machine, lane_in_, ends(machine), 1 - end_, in_, closed_};
   }
   [[nodiscard]] std::string describe() const {
     return described(*handle_.object) + (end_ == 0 ? ": its first end" : ": its second end");
   }
 
   // A thread is known by its id; and the child of a fork that ran no handlers shares nothing.
+  [[nodiscard]] bool is_introduced() const { return handle_.self() != kNobody && this_tid != 0; }
   void introduce() {
-    if (handle_.self() != kNobody && this_tid != 0) return;
+    if (is_introduced()) return;
     const OwnerValue me = join(*handle_.object);
     Machine machine(handle_.object->mapping(), handle_.object->index());
     if (!ends(machine).is_held_by(end_, me)) closed_.store(true, std::memory_order_relaxed);
   }
+  bool send_at_once(std::span<const std::byte> message);
+  [[gnu::noinline]] Passage send_by_turn(std::span<const std::byte> message, Deadline deadline);
+  template <class Sink>
+  bool receive_at_once(Sink& sink);
+  template <class Sink>
+  [[gnu::noinline]] Passage receive_by_turn(Sink& sink, Deadline deadline);
   // Requires its turn.
-  core::LastSend last_send(bool was_mine) {
+  [[nodiscard]] core::LastSend last_send(bool was_mine, std::uint64_t now) const {
     constexpr std::uint64_t kBelieved = 1 << 18;  // about 100 us
     constexpr std::uint64_t kStream = 1 << 9;     // about 200 ns
-    const std::uint64_t now = os::ticks();
-    const bool long_ago = now - asked_at_.load(std::memory_order_relaxed) > kBelieved;
-    if (long_ago) asked_at_.store(now, std::memory_order_relaxed);
-    const bool just_now = now - sent_at_.load(std::memory_order_relaxed) < kStream;
-    sent_at_.store(now, std::memory_order_relaxed);
-    return {was_mine, long_ago, just_now};
+    return {.was_mine = was_mine,
+            .long_ago = now - asked_at_.load(std::memory_order_relaxed) > kBelieved,
+            .just_now = now - sent_at_.load(std::memory_order_relaxed) < kStream};
   }
   // Requires its turn.
   template <class Sink>
@@ -184,6 +188,8 @@ class PipeEnd {
   const Handle<PipeWord> handle_;
   const int end_;
   const PipeShape shape_;
+  PipeLane& lane_out_;
+  PipeLane& lane_in_;
   const core::ByteRing out_;
   const core::ByteRing in_;
   std::atomic<bool> closed_{true};          // until taken

@@ -26,6 +26,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "os/cpu.hpp"
 #include "support/child.hpp"
 #include "support/gate.hpp"
 #include "support/shared.hpp"
@@ -257,6 +258,19 @@ struct SleepsForGood : Scene {
   std::string survive(const Fate& fate) override { return fate.completed ? "impossible" : ""; }
 };
 
+// Its way would be another one wherever more time passes than in the first walk.
+struct LooksAtCounter : Scene {
+  Shared<std::uint64_t> before, between;
+  void prepare() override { *before = shoal::os::ticks(); }
+  void operate() override {
+    *between = shoal::os::ticks() - *before;
+    for (std::uint64_t i = 0; i < *between / kTicks; ++i) *before = i;
+  }
+  std::string survive(const Fate& fate) override {
+    return fate.completed && *between != kTicks ? "measured" : "";
+  }
+};
+
 struct Complains : Scene {
   SharedCounter done;
   void operate() override { ++*done; }
@@ -451,13 +465,21 @@ TEST_CASE("step-kill kills a victim that sleeps for good in its sleep, too") {
   CHECK(report.wrong == 0);
 }
 
-TEST_CASE("step-kill at changes without breakpoints steps through an operation that forks") {
+TEST_CASE("step-kill steps through an operation that forks, without breakpoints") {
   StepOptions options;
   options.points = Points::at_changes;
-  options.breakpoints = false;
+  options.forks = true;
   const StepReport report = step_kill<Forks>("forks", options);
   CHECK(report.points >= 3);
   CHECK(report.completed >= 1);
+  CHECK(report.hangs == 0);
+  CHECK(report.wrong == 0);
+}
+
+TEST_CASE("a victim's time is counted, not measured") {
+  const StepReport report = step_kill<LooksAtCounter>("looks at the counter");
+  CHECK(report.completed >= 1);
+  CHECK(report.strays == 0);
   CHECK(report.hangs == 0);
   CHECK(report.wrong == 0);
 }

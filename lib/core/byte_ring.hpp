@@ -16,38 +16,41 @@ class ByteRing {
 
   [[nodiscard]] std::uint64_t size() const { return mask_ + 1; }
 
-  // At a multiple of 8.
+  // All at multiples of 8.
   [[nodiscard]] std::uint64_t header(std::uint64_t at) const {
-    std::uint64_t word;
-    std::memcpy(&word, place(at & ~std::uint64_t{7}), sizeof word);
-    return word;
+    std::uint64_t header;
+    std::memcpy(&header, word(at), kWord);
+    return header;
   }
-  void set_header(std::uint64_t at, std::uint64_t word) const {
-    std::memcpy(place(at & ~std::uint64_t{7}), &word, sizeof word);
+  void set_header(std::uint64_t at, std::uint64_t header) const {
+    std::memcpy(word(at), &header, kWord);
   }
 
-  // `size` is at most size().
+  // `size` is at most size(). The commonest one by one load and one store, for from a multiple of 8
+  // on it is in one piece.
   void put(std::uint64_t at, const std::byte* from, std::uint64_t size) const {
+    if (size == kWord) return copy_word(word(at), from);
     const std::uint64_t first = std::min(size, bytes_to_end(at));
     copy(place(at), from, first);
     if (first < size) copy(memory_, from + first, size - first);
   }
   void get(std::uint64_t at, std::byte* into, std::uint64_t size) const {
+    if (size == kWord) return copy_word(into, word(at));
     const std::uint64_t first = std::min(size, bytes_to_end(at));
     copy(into, place(at), first);
     if (first < size) copy(into + first, memory_, size - first);
   }
 
  private:
+  static constexpr std::uint64_t kWord = 8;
+
+  [[nodiscard]] std::byte* word(std::uint64_t at) const { return place(at & ~(kWord - 1)); }
   [[nodiscard]] std::byte* place(std::uint64_t at) const { return memory_ + (at & mask_); }
   [[nodiscard]] std::uint64_t bytes_to_end(std::uint64_t at) const { return size() - (at & mask_); }
-  // The commonest message by one load and one store instead of a call.
   static void copy(std::byte* into, const std::byte* from, std::uint64_t size) {
-    if (size == 8)
-      std::memcpy(into, from, 8);
-    else if (size > 0)
-      std::memcpy(into, from, size);
+    if (size > 0) std::memcpy(into, from, size);
   }
+  static void copy_word(std::byte* into, const std::byte* from) { std::memcpy(into, from, kWord); }
 
   std::byte* memory_;
   std::uint64_t mask_;

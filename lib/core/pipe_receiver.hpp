@@ -26,12 +26,23 @@ class PipeReceiver : PipeSide<World, Ring> {
  public:
   using PipeSide<World, Ring>::PipeSide;
 
-  // Receives the next message, or the rest of the one that `reception` is within. A Sink has
+  // A Sink has
   //   begin(size)           of a new message. False: that is more than there is room for
   //   take(ring, at, size)  the next bytes of it
-  // Inline, as PipeSender::send().
+
+  // Receives the next message, where it has been seen and is in one frame: else nothing has
+  // happened. Not within a message.
   template <class Sink>
-  [[gnu::always_inline]] Passage receive(Reception& reception, Sink& sink, Deadline deadline) {
+  bool receive_at_once(Sink& sink) {
+    if (this->is_closed() || !has_seen_frame()) return false;
+    const std::uint64_t header = this->ring_.header(head_);
+    return detail::frame_kind(header) == detail::Frame::whole &&
+           take_whole(detail::frame_size(header), sink) == Passage::done;
+  }
+
+  // Receives the next message, or the rest of the one that `reception` is within.
+  template <class Sink>
+  Passage receive(Reception& reception, Sink& sink, Deadline deadline) {
     for (;;) {
       const Passage found = await_frame(reception, deadline);
       if (found != Passage::done) return found;
@@ -40,14 +51,7 @@ class PipeReceiver : PipeSide<World, Ring> {
       switch (detail::frame_kind(header)) {
         case detail::Frame::whole:
           if (is_cut_by(header, reception)) return Passage::truncated;
-          if (!is_there(size)) return Passage::corrupted;
-          if (!sink.begin(size)) return Passage::no_room;
-          if (has_small_)
-            sink.take(ByteRing(small_payload_, sizeof small_payload_), 0, size);
-          else
-            sink.take(this->ring_, head_ + detail::kFrameHeader, size);
-          advance(size);
-          return Passage::done;
+          return take_whole(size, sink);
         case detail::Frame::begin:
           if (is_cut_by(header, reception)) return Passage::truncated;
           if (size == 0 || size > detail::kLargestMessage) return Passage::corrupted;
@@ -87,6 +91,17 @@ class PipeReceiver : PipeSide<World, Ring> {
   }
 
  private:
+  template <class Sink>
+  Passage take_whole(std::uint64_t size, Sink& sink) {
+    if (!is_there(size)) return Passage::corrupted;
+    if (!sink.begin(size)) return Passage::no_room;
+    if (has_small_)
+      sink.take(ByteRing(small_payload_, sizeof small_payload_), 0, size);
+    else
+      sink.take(this->ring_, head_ + detail::kFrameHeader, size);
+    advance(size);
+    return Passage::done;
+  }
   // Whether a frame of that payload stands at head.
   bool is_there(std::uint64_t size) const {
     return size <= this->ring_.size() && detail::frame_bytes(size) <= tail_ - head_;
@@ -111,14 +126,10 @@ class PipeReceiver : PipeSide<World, Ring> {
   Passage await_frame(Reception& reception, Deadline deadline) {
     if (this->is_closed()) return Passage::closed;
     has_small_ = false;
-    head_ = this->lane_.head.load(std::memory_order_relaxed);  // ours
+    const bool has_seen = has_seen_frame();
     if (head_ % detail::kFrameHeader != 0) return Passage::corrupted;
     if (reception.at != head_) reception.within = false;  // another process received the rest
-    tail_ = this->lane_.tail_seen.load(std::memory_order_relaxed);
-    if (tail_ != head_ && tail_ - head_ <= this->ring_.size()) return Passage::done;
-    return wait_for_frame(reception, deadline);
-  }
-  [[gnu::noinline]] Passage wait_for_frame(Reception& reception, Deadline deadline) {
+    if (has_seen) return Passage::done;
     if (deadline != detail::kDoNotWait)
       let_burst_grow(this->world_, this->lane_.burst.load(std::memory_order_relaxed));
     this->lane_.burst.store(0, std::memory_order_relaxed);
@@ -128,6 +139,12 @@ class PipeReceiver : PipeSide<World, Ring> {
       return found == Passage::timed_out ? Look::wait : Look::done;
     });
     return found;
+  }
+  bool has_seen_frame() {
+    head_ = this->lane_.head.load(std::memory_order_relaxed);  // ours
+    tail_ = this->lane_.tail_seen.load(std::memory_order_relaxed);
+    return head_ % detail::kFrameHeader == 0 && tail_ != head_ &&
+           tail_ - head_ <= this->ring_.size();
   }
   // timed_out: not yet.
   Passage look_for_frame(Reception& reception, Glance glance) {

@@ -49,7 +49,7 @@ bool has_turn(World& world, PipeTurnOf<World>& turn, LockWordOf<World>& lock) {
   return false;
 }
 
-// One thread's turn. enter() and then leave(), by the same thread.
+// One thread's turn. enter() or enter_at_once(), and then leave(), by the same thread.
 template <class World>
 class PipeTurn {
  public:
@@ -59,14 +59,15 @@ class PipeTurn {
       : world_(world), turn_(turn), lock_(lock), me_(me), note_(detail::holder_note(tid, me)) {}
 
   // False: not in time.
-  bool enter(Deadline deadline) {
-    if (turn_.favourite.load(std::memory_order_relaxed) == note_) {
-      turn_.busy.store(me_, std::memory_order_relaxed);     // B1
-      std::atomic_signal_fence(std::memory_order_seq_cst);  // the compiler keeps B1's order too
-      if (turn_.favourite.load(std::memory_order_relaxed) == note_) return true;
-      leave_as_favourite();
-    }
-    return enter_by_lock(deadline);
+  bool enter(Deadline deadline) { return enter_at_once() || enter_by_lock(deadline); }
+  // False: not the favourite.
+  bool enter_at_once() {
+    if (turn_.favourite.load(std::memory_order_relaxed) != note_) return false;
+    turn_.busy.store(me_, std::memory_order_relaxed);     // B1
+    std::atomic_signal_fence(std::memory_order_seq_cst);  // the compiler keeps B1's order too
+    if (turn_.favourite.load(std::memory_order_relaxed) == note_) return true;
+    leave_as_favourite();
+    return false;
   }
 
   // Whether the last to enter and leave was this thread.

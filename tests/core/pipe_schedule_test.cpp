@@ -98,19 +98,30 @@ struct OneWay {
     std::array<std::uint64_t, 8> numbers{};
     for (std::uint64_t i = 0; i < size; ++i) numbers[i] = first + i;
     auto& lane = word.lanes[0];
-    shoal::core::PipeTurn<World> turn(world, lane.send_turn, lane.send_lock, process(number), 1);
-    if (!turn.enter(deadline)) return Passage::timed_out;
-    shoal::core::PipeSender<World, Ring> sender(world, lane, ends(world), 1, ring, closed[0]);
     const auto bytes = std::as_bytes(std::span(numbers)).first(8 * size);
-    const Passage sent = sender.send(bytes, {turn.is_favourite(), false, first % 4 == 3}, deadline);
+    const bool just_now = first % 4 == 3;
+    shoal::core::PipeTurn<World> turn(world, lane.send_turn, lane.send_lock, process(number), 1);
+    shoal::core::PipeSender<World, Ring> sender(world, lane, ends(world), 1, ring, closed[0]);
+    if (turn.enter_at_once()) {
+      const bool sent_at_once = sender.send_at_once(bytes, {true, false, just_now});
+      turn.leave();
+      if (sent_at_once) return Passage::done;
+    }
+    if (!turn.enter(deadline)) return Passage::timed_out;
+    const Passage sent = sender.send(bytes, {turn.is_favourite(), false, just_now}, deadline);
     turn.leave();
     return sent;
   }
   Passage receive(World& world, int number, Message& message, Reception& reception) {
     auto& lane = word.lanes[0];
     shoal::core::PipeTurn<World> turn(world, lane.recv_turn, lane.recv_lock, process(number), 1);
-    if (!turn.enter(kForever)) world.fail("gave up waiting for ever");
     shoal::core::PipeReceiver<World, Ring> receiver(world, lane, ends(world), 0, ring, closed[1]);
+    if (!reception.within && turn.enter_at_once()) {
+      const bool received_at_once = receiver.receive_at_once(message);
+      turn.leave();
+      if (received_at_once) return Passage::done;
+    }
+    if (!turn.enter(kForever)) world.fail("gave up waiting for ever");
     const Passage received = receiver.receive(reception, message, kForever);
     turn.leave();
     return received;

@@ -21,6 +21,7 @@
 #include "shoal/condition.hpp"
 #include "shoal/event.hpp"
 #include "shoal/lock.hpp"
+#include "shoal/pipe.hpp"
 #include "shoal/queue.hpp"
 #include "shoal/rlock.hpp"
 #include "shoal/segment.hpp"
@@ -48,6 +49,7 @@ Count count(const std::function<void()>& operation) {
   const Shared<std::atomic<bool>> inside;
   Tracee tracee(
       [&] {
+        count_ticks();
         operation();
         mark();
         inside->store(true, std::memory_order_release);  // no atomic instruction of its own
@@ -253,6 +255,15 @@ TEST_CASE("no operation costs more than it did") {
           static_cast<void>(blocks.take());
         },
         {1473, 5});
+  const shoal::Pipe pipe(segment, "pipe");
+  const shoal::Connection first = pipe.first();
+  const shoal::Connection second = pipe.second();
+  costs("Pipe: two sends, recvs of 8 bytes",
+        [&] {
+          for (int i = 0; i < 2; ++i) first.send(std::int64_t{1});
+          for (int i = 0; i < 2; ++i) static_cast<void>(second.recv<std::int64_t>());
+        },
+        {1043, 0});
 }
 
 // Their flag says that somebody sleeps: the first unlock wakes nobody, and the next need not.

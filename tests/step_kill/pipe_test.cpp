@@ -147,7 +147,11 @@ struct SendsLast : PipeScene {
 // A message so small that it comes with its position. The newcomer is refused at first, and then
 // sends empty ones: two take up as much room.
 struct SendsSmall : PipeScene {
-  void prepare() override { mine = pipe.first(); }
+  std::string before;
+  void prepare() override {
+    mine = pipe.first();
+    for (const char c : before) mine->send(c);
+  }
   void operate() override { mine->send('c'); }
   std::string survive(const Fate& fate) override {
     const Connection b = pipe.second();
@@ -155,7 +159,7 @@ struct SendsSmall : PipeScene {
     try {
       while (true) got += b.recv<char>();
     } catch (const shoal::EndOfFile&) {
-      if (got != "c" && (fate.completed || !got.empty())) return "received " + got;
+      if (got != before + 'c' && (fate.completed || got != before)) return "received " + got;
     }
     be_refused();
     const Connection a = pipe.first();
@@ -175,6 +179,11 @@ struct SendsSmall : PipeScene {
     } catch (const shoal::Closed&) {
     }
   }
+};
+
+// Not its first one: at once.
+struct SendsSmallNext : SendsSmall {
+  SendsSmallNext() { before = "ab"; }
 };
 
 // A partner receives, asleep at first.
@@ -274,6 +283,29 @@ struct ReceivesShared : Shares {
   }
 };
 
+// Alone at the second end, with one message received: the next one at once.
+struct Receives : PipeScene {
+  Connection a{pipe.first()};
+  Receives() {
+    for (const char c : {'a', 'b', 'c'}) a.send(letter(c));
+  }
+  void prepare() override {
+    mine = pipe.second();
+    if (receive(*mine) != 'a') throw std::logic_error("another message");
+  }
+  void operate() override {
+    if (receive(*mine) != 'b') throw std::logic_error("another message");
+  }
+  std::string survive(const Fate& fate) override {
+    const Connection b = pipe.second();
+    std::string got;
+    while (b.poll()) got += receive(b);
+    if (got != "c" && (fate.completed || got != "bc")) return "received " + got;
+    a.send(letter('e'));
+    return receive(b) == 'e' ? "" : "does not pass on";
+  }
+};
+
 // A partner sends a large message, and one after it.
 struct ReceivesLarge : Shares {
   std::vector<std::function<bool()>> partners() override {
@@ -359,14 +391,11 @@ StepOptions waiting() {
 TEST_SUITE_BEGIN("step-kill: pipe");
 
 TEST_CASE("pipe: killed while sending: the message is there, or not") {
-  kill_everywhere<Sends>(
-      "pipe.send",
-      {.instructions = 50, .points = full_programme() ? 200U : 10U, .states = 4, .strays = true});
+  kill_everywhere<Sends>("pipe.send", {50, full_programme() ? 200U : 10U, 4});
   kill_everywhere<SendsLast>("pipe.send, the last that there is room for", {50, 10, 4});
-  kill_everywhere<SendsSmall>("pipe.send, small",
-                              {.instructions = 50, .points = 10, .states = 4, .strays = true});
-  kill_everywhere<SendsShared>("pipe.send, shared",
-                               {.instructions = 100, .points = 20, .states = 6, .strays = true});
+  kill_everywhere<SendsSmall>("pipe.send, small", {50, 10, 4});
+  kill_everywhere<SendsSmallNext>("pipe.send, small, not the first", {50, 10, 4});
+  kill_everywhere<SendsShared>("pipe.send, shared", {100, 20, 6});
   kill_everywhere<SendsToSleeper>("pipe.send, to a sleeper",
                                   {.instructions = 50, .points = 20, .states = 3, .strays = true});
 }
@@ -381,6 +410,7 @@ TEST_CASE("pipe: killed while sending a large message: whole, or truncated once"
 }
 
 TEST_CASE("pipe: killed while receiving: that message is lost, at most") {
+  kill_everywhere<Receives>("pipe.recv", {50, 10, 2});
   kill_everywhere<ReceivesShared>("pipe.recv, shared", {100, 20, 5});
   kill_everywhere<ReceivesLarge>("pipe.recv, larger than the pipe",
                                  {.instructions = 300, .points = 50, .states = 5, .strays = true},

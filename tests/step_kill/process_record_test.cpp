@@ -280,10 +280,10 @@ struct BurialByUsed : Burial {
   }
 };
 
-// Its child would inherit the breakpoints, and die of them.
-StepOptions without_breakpoints() {
+// Whose child lives.
+StepOptions forking() {
   StepOptions options = where_changed();
-  options.breakpoints = false;
+  options.forks = true;
   return options;
 }
 
@@ -312,8 +312,7 @@ TEST_CASE("killed while forking") {
   const SharedCounter lived;
   kill_everywhere(
       "fork, holding a lock, the child lives",
-      [&lived] { return std::make_unique<ForkAndLive>(lived); }, {1000, 30, 5},
-      without_breakpoints());
+      [&lived] { return std::make_unique<ForkAndLive>(lived); }, {1000, 30, 5}, forking());
   CHECK(*lived >= 5);  // else the last test has tested nothing
 }
 

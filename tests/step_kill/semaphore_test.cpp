@@ -15,7 +15,10 @@
 
 #include <doctest/doctest.h>
 #include <sched.h>
+#include <signal.h>
+#include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <functional>
 #include <limits>
@@ -183,18 +186,30 @@ struct ReleaseTooMany : SemaphoreScene<std::numeric_limits<int>::max() - 1> {
 template <int n, int sleepers>
 struct ReleaseAwaited : SemaphoreScene<0> {
   ReleaseAwaited() { permits = n; }
+  Shared<std::array<pid_t, sleepers>> pids;
   std::vector<std::function<bool()>> partners() override {
-    return std::vector<std::function<bool()>>(sleepers, acquirer());
+    std::vector<std::function<bool()>> all;
+    for (pid_t& pid : *pids)
+      all.push_back([this, &pid] {
+        pid = ::getpid();
+        return acquirer()();
+      });
+    return all;
   }
   // They may have slept elsewhere, on their way to it; and who waits has not said yet that it is to
-  // be woken.
+  // be woken. And their sleep must not end by itself between the victim's steps.
   void approach() override {
     await_waiting(semaphore, sleepers);
     const SegmentView view(name.path());
     const auto* const word = view.words<shoal::detail::SemaphoreWord>("semaphore");
     while ((word->sleepers & shoal::detail::kSomebodySleeps) == 0) ::sched_yield();
+    for (const pid_t pid : *pids) stop_process(pid);
   }
   void operate() override { semaphore.release(n); }
+  std::string survive(const Fate& fate) override {
+    for (const pid_t pid : *pids) ::kill(pid, SIGCONT);
+    return SemaphoreScene<0>::survive(fate);
+  }
 };
 
 struct Look : SemaphoreScene<2> {

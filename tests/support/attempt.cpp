@@ -89,6 +89,7 @@ Tracee Attempt::victim(Act act) {
 }
 
 void Attempt::perform(Act act) {
+  if (!options_.forks) count_ticks();
   if (act == Act::operate) {
     scene_->prepare();
     mark();
@@ -112,7 +113,7 @@ void Attempt::start_partners() {
 }
 
 bool Attempt::take(Tracee& victim, const Trace& trace, std::size_t stop) {
-  const Route route = options_.breakpoints ? trace.route(stop) : Route{0, 0, stop};
+  const Route route = options_.forks ? Route{0, 0, stop} : trace.route(stop);
   if (!victim.run_to(trace.start(), 1)) return false;
   if (route.times > 0 && !victim.run_to(route.address, route.times)) return false;
   for (std::size_t left = route.steps; left > 0 && !is(Phase::after); --left) {

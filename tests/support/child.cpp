@@ -143,6 +143,11 @@ void Child::stop() {
 
 void Child::resume() { send(SIGCONT); }
 
+void stop_process(pid_t pid) {
+  ::kill(pid, SIGSTOP);
+  while (!all_threads_are('T', pid)) ::sched_yield();
+}
+
 void Child::wait_until_asleep() {
   while (!all_threads_are('S', pid_)) {
     if (ends_by(Clock::time_point::min())) throw std::runtime_error("child ended, not asleep");

@@ -103,4 +103,7 @@ class ExecChild : public Child {
 // For children that are going to be killed. It returns a bool for the sake of lambdas only.
 [[noreturn]] bool sleep_forever();
 
+// SIGSTOP for a process that is another one's child; waits until it has stopped.
+void stop_process(pid_t pid);
+
 }  // namespace shoal_test

@@ -29,6 +29,9 @@
 // A victim that sleeps in the kernel for longer than the watchdog's time is killed in its sleep,
 // and its operation ends there.
 //
+// A victim's time is counted, not measured, where it looks at the processor's counter itself: each
+// walk takes the same way.
+//
 // Limits: a system call is one step, so otherwise a victim is killed before or after it. Stops
 // drain the store buffer, so nothing is learnt about memory order. The test program must be linked
 // with -Wl,-z,now, else the first call of each function wanders through the dynamic linker.
@@ -83,8 +86,9 @@ struct StepOptions {
   std::size_t instructions = 200'000;  // an operation that is longer is cut there
   std::size_t failures = 20;           // give up after so many
   std::size_t stride = 1;              // step_kill_repair: only each nth point for the first kill
-  // false for an operation that forks, whose child would run into them: each instruction is stepped
-  bool breakpoints = true;
+  // Its child would run into breakpoints, and die of looks at the counter (count_ticks() in
+  // tracee.hpp): there are none then, and each instruction is stepped.
+  bool forks = false;
 };
 
 struct StepReport {

@@ -2,6 +2,7 @@
 #include "support/tracee.hpp"
 
 #include <elf.h>
+#include <sys/prctl.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/user.h>
@@ -18,6 +19,8 @@
 
 #include "support/patience.hpp"
 
+extern "C" const char __executable_start, etext;  // the linker's: begin and end of the program
+
 namespace shoal_test {
 namespace {
 
@@ -28,6 +31,15 @@ constexpr long kBreakpoint = 0xcc, kBreakpointMask = 0xff;      // int3
 constexpr long kSystemCall = 0x050f, kSystemCallMask = 0xffff;  // syscall
 constexpr std::uintptr_t kBreakpointSize = 1;                   // where it stops: after it
 auto& next(user_regs_struct& registers) { return registers.rip; }
+// RDTSC or RDTSCP: how long it is; else 0.
+std::size_t counter_read(long word) {
+  return (word & 0xffff) == 0x310f ? 2 : (word & 0xffffff) == 0xf9010f ? 3 : 0;
+}
+std::uint64_t counter() { return __builtin_ia32_rdtsc(); }
+void set_counter(user_regs_struct& registers, std::uint64_t ticks) {
+  registers.rax = ticks & 0xffffffff;
+  registers.rdx = ticks >> 32;
+}
 // A LOCK prefix, or an XCHG with memory, which needs none.
 bool is_atomic_rmw(long word) {
   std::array<std::uint8_t, sizeof word> code{};
@@ -43,6 +55,9 @@ constexpr long kBreakpoint = 0xd4200000, kBreakpointMask = 0xffffffff;  // brk #
 constexpr long kSystemCall = 0xd4000001, kSystemCallMask = 0xffffffff;  // svc #0
 constexpr std::uintptr_t kBreakpointSize = 0;                           // where it stops: at it
 auto& next(user_regs_struct& registers) { return registers.pc; }
+std::size_t counter_read(long) { return 0; }  // traps nowhere
+std::uint64_t counter() { return 0; }
+void set_counter(user_regs_struct&, std::uint64_t) {}
 // A store-exclusive, a compare-and-swap, or one of the LSE operations.
 bool is_atomic_rmw(long word) {
   return (word & 0x3fe00000) == 0x08000000 || (word & 0x3fa07c00) == 0x08a07c00 ||
@@ -95,11 +110,15 @@ user_regs_struct registers_of(pid_t pid) {
   return registers;
 }
 
+void set_registers(user_regs_struct registers, pid_t pid) {
+  iovec buffer{&registers, sizeof registers};
+  if (::ptrace(PTRACE_SETREGSET, pid, NT_PRSTATUS, &buffer) != 0) fail("PTRACE_SETREGSET");
+}
+
 void go_to(std::uintptr_t address, pid_t pid) {
   user_regs_struct registers = registers_of(pid);
   next(registers) = address;
-  iovec buffer{&registers, sizeof registers};
-  if (::ptrace(PTRACE_SETREGSET, pid, NT_PRSTATUS, &buffer) != 0) fail("PTRACE_SETREGSET");
+  set_registers(registers, pid);
 }
 
 long word_at(std::uintptr_t address, pid_t pid) {
@@ -109,11 +128,23 @@ long word_at(std::uintptr_t address, pid_t pid) {
   return word;
 }
 
+// The system's own functions look at the counter for the time.
+bool is_of_this_program(std::uintptr_t address) {
+  return address >= reinterpret_cast<std::uintptr_t>(&__executable_start) &&
+         address < reinterpret_cast<std::uintptr_t>(&etext);
+}
+
 }  // namespace
 
 // By no instruction that operations use as well: run_to() would take the last mark's for one of theirs,
 // step over it, and with it over the stop.
 void mark() { std::raise(SIGTRAP); }
+
+void count_ticks() {
+#if defined(__x86_64__)
+  ::prctl(PR_SET_TSC, PR_TSC_SIGSEGV);
+#endif
+}
 
 Tracee::Tracee(const std::function<void()>& body, milliseconds patience)
     : patience_(patient(patience)), child_([&body] { be_traced(body); }, kLifetime) {
@@ -123,11 +154,29 @@ Tracee::Tracee(const std::function<void()>& body, milliseconds patience)
 bool Tracee::run() {
   do {
     if (!go_on(PTRACE_CONT)) return false;
-  } while (signal_ != 0);
+  } while (answer() || signal_ != 0);
   return true;
 }
 
-bool Tracee::step() { return go_on(PTRACE_SINGLESTEP); }
+bool Tracee::step() {
+  if (!go_on(PTRACE_SINGLESTEP)) return false;
+  answer();
+  return true;
+}
+
+bool Tracee::answer() {
+  if (signal_ != SIGSEGV) return false;
+  user_regs_struct registers = registers_of(child_.pid());
+  const std::uintptr_t address = next(registers);
+  const std::size_t size =
+      counter_read(::ptrace(PTRACE_PEEKTEXT, child_.pid(), address, nullptr));  // -1: nothing there
+  if (size == 0) return false;
+  set_counter(registers, is_of_this_program(address) ? ticks_ += kTicks : counter());
+  next(registers) = address + size;
+  set_registers(registers, child_.pid());
+  signal_ = 0;
+  return true;
+}
 
 bool Tracee::run_to(std::uintptr_t address, int times) {
   const long word = word_at(address, child_.pid());

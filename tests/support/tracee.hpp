@@ -49,6 +49,7 @@ class Tracee {
  private:
   bool go_on(decltype(PTRACE_CONT) how);
   bool wait_for_stop();
+  bool answer();  // if it stopped for a look at the counter
   void poke(std::uintptr_t address, long word) const;
 
   enum class State { stopped, asleep, ended };
@@ -57,9 +58,16 @@ class Tracee {
   Child child_;
   State state_ = State::stopped;
   int signal_ = 0;  // to be delivered when it goes on
+  std::uint64_t ticks_ = 0;
 };
 
 // Called by the tracee: stops it.
 void mark();
+
+// Called by the tracee: from now on the processor's counter goes on by kTicks from one look of the
+// test program at it to the next, however long that took; so each walk takes the same way. Nothing
+// where the processor has no such traps. Its children would not survive a look.
+void count_ticks();
+inline constexpr std::uint64_t kTicks = 1000;
 
 }  // namespace shoal_test
