@@ -151,6 +151,7 @@ struct QueueScene : Scene {
   SharedCounter partner_pushed;
   SharedCounter partner_popped;
   Shared<std::array<std::atomic<Number>, kMostSeen>> popped_by_partners;
+  Gate begin;
   Gate stop;
 
   explicit QueueScene(const Plan& what)
@@ -185,6 +186,7 @@ struct QueueScene : Scene {
   }
 
   void approach() override {
+    begin.open();
     for (std::size_t i = 0; i < plan.held; ++i) queue.pop();
   }
 
@@ -276,6 +278,7 @@ struct QueueScene : Scene {
   }
   std::function<bool()> busy() {
     return [this] {
+      while (!begin.is_open()) std::this_thread::sleep_for(50us);  // is first waited for to sleep
       while (!stop.is_open() && *partner_pushed < 100) {
         std::this_thread::sleep_for(50us);
         if (queue.try_push(Sort::make(kPartner + 1 + *partner_pushed))) ++*partner_pushed;

@@ -133,19 +133,21 @@ class QueueHandle {
     return true;
   }
 
-  // Several small items: how many of them.
+  // Several small items: how many of them. Of the ring a copy, for nothing that is stored may be it.
   template <class T>
   std::size_t push_some_at_once(std::span<const T> items) const {
     Intent* const intent = handle_.intent();
     if (intent == nullptr || is_lent()) return 0;
-    std::uint64_t position = 0;
-    const std::uint64_t count = claim_some<Operation::push>(ring_, *intent, position, items.size());
+    const Ring ring = ring_;
+    const auto [first, count] =
+        claim_some<Operation::push, kSlotOf<T>>(ring, *intent, items.size());
     if (count == 0) return 0;
-    for (std::uint64_t i = 0; i < count; ++i, position = ring_.shape.next(position)) {
-      std::memcpy(ring_.item<kSlotOf<T>>(position), &items[i], sizeof(T));
-      fill_slot<kSlotOf<T>>(ring_, position);
-    }
-    if (somebody_sleeps_after_store(ring_.word->poppers)) [[unlikely]]
+    walk<kSlotOf<T>>(ring, first, count, [&](auto i, auto position, auto& state, std::byte* item) {
+      std::memcpy(item, &items[i], sizeof(T));
+      set_full(state, position);
+      return true;
+    });
+    if (somebody_sleeps_after_store(ring.word->poppers)) [[unlikely]]
       wake_poppers(count);
     return count;
   }
@@ -153,14 +155,15 @@ class QueueHandle {
   std::size_t pop_some_at_once(std::span<T> items) const {
     Intent* const intent = handle_.intent();
     if (intent == nullptr) return 0;
-    std::uint64_t position = 0;
-    const std::uint64_t count = claim_some<Operation::pop>(ring_, *intent, position, items.size());
+    const Ring ring = ring_;
+    const auto [first, count] = claim_some<Operation::pop, kSlotOf<T>>(ring, *intent, items.size());
     if (count == 0) return 0;
-    for (std::uint64_t i = 0; i < count; ++i, position = ring_.shape.next(position)) {
-      std::memcpy(&items[i], ring_.item<kSlotOf<T>>(position), sizeof(T));
-      empty_slot<kSlotOf<T>>(ring_, position);
-    }
-    if (somebody_sleeps_after_store(ring_.word->pushers)) [[unlikely]]
+    walk<kSlotOf<T>>(ring, first, count, [&](auto i, auto position, auto& state, std::byte* item) {
+      std::memcpy(&items[i], item, sizeof(T));
+      set_empty(state, ring.shape.round_later(position));
+      return true;
+    });
+    if (somebody_sleeps_after_store(ring.word->pushers)) [[unlikely]]
       wake_pushers(count);
     return count;
   }

@@ -160,16 +160,34 @@ template <Operation operation>
 constexpr SlotState ready_state() {
   return operation == Operation::push ? SlotState::empty : SlotState::full;
 }
+// Calls each(i, position, state, item) of `most` slots from that position on, until one is false: of
+// how many it was true. `most` is at most the capacity.
+template <std::size_t kBytes, class World, class Each>
+[[gnu::always_inline]] inline std::uint64_t walk(const BasicRing<World>& ring,
+                                                 std::uint64_t position, std::uint64_t most,
+                                                 Each each) {
+  using State = typename BasicRing<World>::State;
+  std::uint64_t i = 0;
+  while (i < most) {
+    std::byte* slot = ring.template slot<kBytes>(position);
+    const std::uint64_t to_the_last = ring.shape.capacity() - ring.shape.index(position);
+    for (const std::uint64_t end = std::min(most, i + to_the_last); i < end;
+         ++i, ++position, slot += kBytes)
+      if (!each(i, position, *reinterpret_cast<State*>(slot), slot + sizeof(State))) return i;
+    position = ring.shape.next(position - 1);
+  }
+  return i;
+}
+
 // How many slots from that position on are ready, `most` at most.
-template <Operation operation, class Ring>
-[[nodiscard]] std::uint64_t count_ready(const Ring& ring, std::uint64_t position,
+template <Operation operation, std::size_t kBytes, class World>
+[[nodiscard]] std::uint64_t count_ready(const BasicRing<World>& ring, std::uint64_t position,
                                         std::uint64_t most) {
-  std::uint64_t count = 0;
-  for (; count < most && ring.state(position).load(std::memory_order_acquire) ==  // Q2, Q4
-                             slot_word(position, ready_state<operation>());
-       ++count)
-    position = ring.shape.next(position);
-  return count;
+  return walk<kBytes>(ring, position, std::min(most, ring.shape.capacity()),
+                      [](std::uint64_t, std::uint64_t at, const auto& state, std::byte*) {
+                        return state.load(std::memory_order_acquire) ==  // Q2, Q4
+                               slot_word(at, ready_state<operation>());
+                      });
 }
 
 // Claims the position at that end, in one attempt. False: its slot is not ready, or somebody was
@@ -207,21 +225,24 @@ bool claim_one(const BasicRing<World>& ring, BasicIntent<World>& intent, std::ui
   return false;
 }
 
-// Claims up to `most` positions from that end on. How many.
-template <Operation operation, class World>
-std::uint64_t claim_some(const BasicRing<World>& ring, BasicIntent<World>& intent,
-                         std::uint64_t& position, std::uint64_t most) {
+// Claims up to `most` positions from that end on.
+struct Claimed {
+  std::uint64_t first;
+  std::uint64_t count;
+};
+template <Operation operation, std::size_t kBytes, class World>
+Claimed claim_some(const BasicRing<World>& ring, BasicIntent<World>& intent, std::uint64_t most) {
   auto& end = end_of<operation>(ring);
   std::uint64_t at = end.load(std::memory_order_relaxed);  // as in claim_at_once()
   while (ring.shape.is_position(at)) {
-    const std::uint64_t count = count_ready<operation>(ring, at, most);
+    const std::uint64_t count = count_ready<operation, kBytes>(ring, at, most);
     if (count > 0) {
       set_intent(intent, ring.object, operation, at, count - 1);
-      position = at;
+      const std::uint64_t first = at;
       if (end.compare_exchange_strong(at, ring.shape.advance(at, count),
                                       std::memory_order_release,  // I1
                                       std::memory_order_relaxed))
-        return count;
+        return {first, count};
     } else {
       const std::uint64_t now = end.load(std::memory_order_relaxed);
       if (now == at) break;
@@ -229,20 +250,26 @@ std::uint64_t claim_some(const BasicRing<World>& ring, BasicIntent<World>& inten
     }
   }
   clear_intent(intent);
-  return 0;
+  return {0, 0};
 }
 
 // The item at `position`, which the caller has claimed, is there; or has been read.
+template <class State>
+void set_full(State& state, std::uint64_t position) {
+  state.store(slot_word(position, SlotState::full), std::memory_order_release);  // Q1, M1
+}
+template <class State>
+void set_empty(State& state, std::uint64_t position_next_round) {
+  state.store(slot_word(position_next_round, SlotState::empty),
+              std::memory_order_release);  // Q3, M1
+}
 template <std::size_t kBytes = 0, class World>
 void fill_slot(const BasicRing<World>& ring, std::uint64_t position) {
-  ring.template state<kBytes>(position).store(slot_word(position, SlotState::full),
-                                              std::memory_order_release);  // Q1, M1
+  set_full(ring.template state<kBytes>(position), position);
 }
 template <std::size_t kBytes = 0, class World>
 void empty_slot(const BasicRing<World>& ring, std::uint64_t position) {
-  ring.template state<kBytes>(position).store(
-      slot_word(ring.shape.round_later(position), SlotState::empty),
-      std::memory_order_release);  // Q3, M1
+  set_empty(ring.template state<kBytes>(position), ring.shape.round_later(position));
 }
 
 // After an operation: whether somebody may be asleep, and is to be woken.
