@@ -20,6 +20,7 @@
 #include <limits>
 #include <map>
 #include <numeric>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -130,9 +131,9 @@ std::vector<T> drain(const Queue<T>& queue) {
 
 // Writes over a segment's file: the count before a text that is in there.
 bool damage_count_before(const TempName& name, const std::string& text) {
-  std::ifstream file(name.path(), std::ios::binary);
-  const std::string bytes(std::istreambuf_iterator<char>(file), {});
-  const std::size_t at = bytes.find(text);
+  std::ostringstream bytes;
+  bytes << std::ifstream(name.path(), std::ios::binary).rdbuf();
+  const std::size_t at = bytes.view().find(text);
   if (at == std::string::npos) return false;
   const std::uint64_t count = 1 << 20;
   const int target = ::open(name.path().c_str(), O_WRONLY | O_CLOEXEC);
