@@ -10,6 +10,7 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <system_error>
 
 #include "kinds.hpp"
@@ -132,24 +133,52 @@ std::uint64_t hash_of_words(Kind kind, std::byte* memory, std::size_t bytes,
 
 }  // namespace
 
-SegmentView::SegmentView(const std::string& path) {
-  const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
-  if (file < 0) return;
+// A segment's file, mapped.
+class SegmentView::Mapping {
+ public:
+  explicit Mapping(const std::string& path) {
+    const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+    if (file < 0) return;
+    ::fstat(file, &facts_);
+    if (size() >= format::kPage)
+      memory_ = ::mmap(nullptr, size(), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    ::close(file);
+    if (memory_ == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
+  }
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+  ~Mapping() {
+    if (memory_ != nullptr) ::munmap(memory_, size());
+  }
+
+  void* memory() const { return memory_; }  // null where there is no segment
+  bool is_of(const struct stat& facts) const {
+    return memory_ != nullptr && facts.st_dev == facts_.st_dev && facts.st_ino == facts_.st_ino &&
+           facts.st_size == facts_.st_size;
+  }
+
+ private:
+  std::size_t size() const { return static_cast<std::size_t>(facts_.st_size); }
+
+  struct stat facts_ {};
+  void* memory_ = nullptr;
+};
+
+// After each step a new view looks at the same file, which takes longer to map than to look at.
+std::shared_ptr<const SegmentView::Mapping> SegmentView::mapping(const std::string& path) {
+  static std::shared_ptr<const Mapping> last;
   struct stat facts {};
-  ::fstat(file, &facts);
-  size_ = static_cast<std::size_t>(facts.st_size);
-  if (size_ >= format::kPage)
-    memory_ = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-  ::close(file);
-  if (memory_ == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
-  if (memory_ == nullptr) return;
-  format::Header header;
-  std::memcpy(&header, memory_, sizeof header);
-  tables_.emplace(header, static_cast<std::byte*>(memory_));
+  const bool there = ::stat(path.c_str(), &facts) == 0;
+  if (!there || !last || !last->is_of(facts)) last = std::make_shared<const Mapping>(path);
+  return last;
 }
 
-SegmentView::~SegmentView() {
-  if (memory_ != nullptr) ::munmap(memory_, size_);
+SegmentView::SegmentView(const std::string& path) : mapping_(mapping(path)) {
+  void* const memory = mapping_->memory();
+  if (memory == nullptr) return;
+  format::Header header;
+  std::memcpy(&header, memory, sizeof header);
+  tables_.emplace(header, static_cast<std::byte*>(memory));
 }
 
 std::uint64_t SegmentView::hash() const {

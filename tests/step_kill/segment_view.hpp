@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,9 +31,6 @@ struct Holding {
 class SegmentView {
  public:
   explicit SegmentView(const std::string& path);  // false where there is no such file
-  SegmentView(const SegmentView&) = delete;
-  SegmentView& operator=(const SegmentView&) = delete;
-  ~SegmentView();
   explicit operator bool() const { return tables_.has_value(); }
 
   // Of all that the segment means: not of clocks, random numbers, and the ids of processes and
@@ -53,11 +51,13 @@ class SegmentView {
   pid_t pid_of(shoal::detail::OwnerValue owner) const;
 
  private:
+  class Mapping;
+  static std::shared_ptr<const Mapping> mapping(const std::string& path);
+
   std::byte* memory(std::string_view object) const;
   std::uint64_t hash_of_object(std::uint32_t index) const;
 
-  void* memory_ = nullptr;
-  std::size_t size_ = 0;
+  std::shared_ptr<const Mapping> mapping_;
   std::optional<shoal::detail::Tables> tables_;
 };
 
