@@ -4,10 +4,12 @@
 // sends a message or many, and receives one or all there are.
 //
 // Oracle: a message has its number, the number of the one before it that surely was sent whole, and
-// bytes that follow from the number; every 32nd is empty. So whoever receives it knows whether it is
-// intact, comes twice or too late, or whether one is missing. Only two may be missing: the one that
-// a killed sender was at, which no number promises; and one for each receiver who was killed. The
-// stream ends for those only whose neighbour is dead, and not before they have all that he sent.
+// bytes that follow from the number. Where the one before it was, every second is but so many low
+// bytes of its number as it is long, for small ones take another path through a pipe; and every 32nd
+// is empty. So whoever receives it knows whether it is intact, comes twice or too late, or whether
+// one is missing. Only two may be missing: the one that a killed sender was at, which no number
+// promises; and one for each receiver who was killed. The stream ends for those only whose neighbour
+// is dead, and not before they have all that he sent.
 
 #include "shoal/pipe.hpp"
 
@@ -40,17 +42,40 @@ struct Header {
 };
 constexpr std::uint64_t kEmptyEvery = 32;
 constexpr std::size_t kCapacity = 4096;
-constexpr std::size_t kSmall = 256;
+constexpr std::size_t kSmall = 8;
+constexpr std::size_t kMedium = 256;
 constexpr std::size_t kLarge = 3 * kCapacity;
 
-// Of a message, after its header.
-std::size_t size_of_message(std::uint64_t number) {
-  Random random(number);
-  return random.below(128) == 0 ? random.below(kLarge) : random.below(kSmall);
+std::size_t size_of_message(const Header& header) {
+  Random random(header.number);
+  if (header.before + 1 == header.number) {
+    if (header.number % kEmptyEvery == 0) return 0;
+    if (random.below(2) == 0) return 1 + random.below(kSmall);
+  }
+  return sizeof header + random.below(random.below(64) == 0 ? kLarge : kMedium);
 }
-void fill(std::span<std::byte> bytes, std::uint64_t number) {
-  Random random(~number);
-  for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
+Bytes message_of(const Header& header) {
+  Bytes message(size_of_message(header));
+  if (message.size() <= kSmall) {
+    for (std::size_t i = 0; i < message.size(); ++i)
+      message[i] = static_cast<std::byte>(header.number >> 8 * i);
+    return message;
+  }
+  std::memcpy(message.data(), &header, sizeof header);
+  Random random(~header.number);
+  std::generate(message.begin() + sizeof header, message.end(),
+                [&] { return static_cast<std::byte>(random()); });
+  return message;
+}
+// The next number after the last one that has a small message's low bytes.
+std::uint64_t number_after(std::uint64_t last, const Bytes& small) {
+  if (small.empty()) return (last / kEmptyEvery + 1) * kEmptyEvery;
+  const std::uint64_t all = ~std::uint64_t{0} >> 8 * (kSmall - small.size());
+  std::uint64_t low = 0;
+  for (std::size_t i = 0; i < small.size(); ++i)
+    low |= static_cast<std::uint64_t>(small[i]) << 8 * i;
+  const std::uint64_t number = (last & ~all) | low;
+  return number > last ? number : number + all + 1;
 }
 
 class SegmentPipes : public Subject {
@@ -62,6 +87,7 @@ class SegmentPipes : public Subject {
     alignas(64) std::atomic<std::uint64_t> received;  // receiver: the last number
     std::atomic<std::uint64_t> cut;                   // receiver: messages that were Truncated
     std::atomic<std::uint64_t> excused;  // engine: receivers killed since the last was received
+    std::atomic<std::uint64_t> open;     // engine: the one that a killed sender was at
   };
   // Pipe i is between participant i, at its first end, and the one after it. Lane 0 goes out of the
   // first end.
@@ -73,7 +99,6 @@ class SegmentPipes : public Subject {
   void set_up(void* memory, const Plan& plan) override {
     memory_ = ::new (memory) Memory();
     processes_ = plan.processes;
-    has_kills_ = plan.kills > 0;
     const Segment segment = Segment::anonymous();
     for (unsigned i = 0; i < processes_; ++i)
       pipes_[i].emplace(segment, "pipe" + std::to_string(i), PipeOptions{.capacity = kCapacity});
@@ -87,8 +112,13 @@ class SegmentPipes : public Subject {
     }
   }
   void killed(unsigned index) override {
-    for (unsigned side : {0, 1})
+    for (unsigned side : {0, 1}) {
       lane_in(index, side).excused.fetch_add(1, std::memory_order_relaxed);
+      Lane& out = lane_out(index, side);
+      const std::uint64_t begun = out.begun.load(std::memory_order_relaxed);
+      if (begun > out.sent.load(std::memory_order_relaxed))
+        out.open.store(begun, std::memory_order_relaxed);
+    }
   }
 
   // Who has received sends: so there is always something on its way, but for what found no room in
@@ -143,12 +173,7 @@ class SegmentPipes : public Subject {
     Lane& lane = lane_out(me.index(), side);
     const Header header{lane.begun.load(std::memory_order_relaxed) + 1,
                         lane.sent.load(std::memory_order_relaxed)};
-    Bytes message;
-    if (header.number % kEmptyEvery != 0) {
-      message.resize(sizeof header + size_of_message(header.number));
-      std::memcpy(message.data(), &header, sizeof header);
-      fill(std::span(message).subspan(sizeof header), header.number);
-    }
+    const Bytes message = message_of(header);
     const Neighbour there = neighbour_of(me, side);
     lane.begun.store(header.number, std::memory_order_release);
     bool sent = false;
@@ -202,29 +227,32 @@ class SegmentPipes : public Subject {
   void check_message(Participant& me, const Neighbour& there, Lane& lane,
                      const Bytes& message) const {
     const std::uint64_t last = lane.received.load(std::memory_order_relaxed);
-    Header header{(last / kEmptyEvery + 1) * kEmptyEvery, last};  // of an empty one
-    if (!has_kills_) header.before = header.number - 1;
-    if (!message.empty()) {
-      if (message.size() < sizeof header)
-        return me.fail(name_of(me.index()) + " got a torn message");
+    Header header{};
+    if (message.size() <= kSmall) {
+      header.number = number_after(last, message);
+      header.before = header.number - 1;
+    } else if (message.size() < sizeof header) {
+      return me.fail(name_of(me.index()) + " got a torn message");
+    } else {
       std::memcpy(&header, message.data(), sizeof header);
-      if (!is_intact(header, message))
-        return me.fail(name_of(me.index()) + " got message " + std::to_string(header.number) +
-                       " of " + there.name + " with bytes that are not its own");
     }
+    if (message != message_of(header))
+      return me.fail(name_of(me.index()) + " got message " + std::to_string(header.number) +
+                     " of " + there.name + " with bytes that are not its own");
     const std::string what = name_of(me.index()) + " got message " + std::to_string(header.number) +
                              " of " + there.name + " after message " + std::to_string(last);
-    const std::uint64_t excused = lane.excused.load(std::memory_order_relaxed);
     if (header.number <= last) return me.fail(what);
-    if (header.before > last + excused) return me.fail(what + ", and those between are lost");
+    if (is_missing(lane, last, header.before))
+      return me.fail(what + ", and those between are lost");
     lane.received.store(header.number, std::memory_order_relaxed);
     lane.excused.store(0, std::memory_order_relaxed);
   }
-  static bool is_intact(const Header& header, const Bytes& message) {
-    Bytes expected(size_of_message(header.number));
-    fill(expected, header.number);
-    return message.size() >= sizeof header &&
-           std::ranges::equal(std::span(message).subspan(sizeof header), expected);
+  // Whether any is that was surely sent, after the last one that was received, up to that number.
+  static bool is_missing(const Lane& lane, std::uint64_t last, std::uint64_t before) {
+    const std::uint64_t open = lane.open.load(std::memory_order_relaxed);
+    const bool was_between = last < open && open <= before;
+    const std::uint64_t excused = lane.excused.load(std::memory_order_relaxed);
+    return before > last + excused + (was_between ? 1 : 0);
   }
 
   void check_end(Participant& me, const Neighbour& there, const Lane& lane) const {
@@ -234,7 +262,7 @@ class SegmentPipes : public Subject {
     const std::uint64_t sent = lane.sent.load(std::memory_order_acquire);
     if (lane.life.load(std::memory_order_acquire) != there.life || me.stopping()) return;
     const std::uint64_t last = lane.received.load(std::memory_order_relaxed);
-    if (sent > last + lane.excused.load(std::memory_order_relaxed))
+    if (is_missing(lane, last, sent))
       me.fail(name_of(me.index()) + " was told of the end of the stream after message " +
               std::to_string(last) + " of " + there.name + ", who had sent " +
               std::to_string(sent) + " before he died");
@@ -242,7 +270,6 @@ class SegmentPipes : public Subject {
 
   Memory* memory_ = nullptr;
   unsigned processes_ = 0;
-  bool has_kills_ = false;
   std::array<std::optional<Pipe>, kMostProcesses> pipes_;
   std::array<std::optional<Connection>, 2> ends_;  // of this process
 };
