@@ -31,6 +31,8 @@ void Members::start(unsigned index) {
   control_.slots[index].life.fetch_add(1, std::memory_order_relaxed);
   const pid_t parent = ::getpid();
   members_[index].resume_at = 0;
+  // fork() takes the directory locks of shoal's segments, which a stopped one may hold.
+  signal_stopped(SIGCONT);
   members_[index].child = std::make_unique<os::Child>([&, index] {
     // Of the thread that forks: the engine's, which is there as long as its process is.
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -39,7 +41,13 @@ void Members::start(unsigned index) {
     pin(plan_.cpus, index);
     return Participant(control_, plan_, index).live(subject_);
   });
+  signal_stopped(SIGSTOP);
   control_.slots[index].pid.store(members_[index].child->pid(), std::memory_order_relaxed);
+}
+
+void Members::signal_stopped(int signal) {
+  for (const Member& member : members_)
+    if (member.resume_at != 0) member.child->send(signal);
 }
 
 bool Members::all_ready() const {

@@ -50,6 +50,8 @@ class Members {
     bool left = false;
   };
 
+  void signal_stopped(int signal);  // to those who are to be resumed
+
   Control& control_;
   Subject& subject_;
   const Plan& plan_;
