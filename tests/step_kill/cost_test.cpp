@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 
 // What operations cost where nobody waits: each is stepped through after it has been done once, and
-// its instructions, those that read, modify and write at once, and system calls are counted.
+// its instructions, those that read, modify and write at once, pauses of a spin, and system calls are
+// counted.
 
 #include <doctest/doctest.h>
 
@@ -41,16 +42,20 @@ namespace {
 struct Count {
   int instructions = 0;
   int atomic_rmws = 0;
+  int pauses = 0;
   int system_calls = 0;
 };
 
-// What the operation takes when it is done for the second time.
-Count count(const std::function<void()>& operation) {
+// What the operation takes when it is done for the second time, each time after what comes before.
+Count count(
+    const std::function<void()>& operation, const std::function<void()>& before = [] {}) {
   const Shared<std::atomic<bool>> inside;
   Tracee tracee(
       [&] {
         count_ticks();
+        before();
         operation();
+        before();
         mark();
         inside->store(true, std::memory_order_release);  // no atomic instruction of its own
         operation();
@@ -64,6 +69,7 @@ Count count(const std::function<void()>& operation) {
   for (; alive && *inside; alive = tracee.step()) {
     ++result.instructions;
     result.atomic_rmws += tracee.at_atomic_rmw();
+    result.pauses += tracee.at_pause();
     result.system_calls += tracee.at_system_call();
   }
   REQUIRE(alive);
@@ -264,6 +270,46 @@ TEST_CASE("no operation costs more than it did") {
           for (int i = 0; i < 2; ++i) static_cast<void>(second.recv<std::int64_t>());
         },
         {1043, 0});
+}
+
+// Who finds nothing after many that were there at once rests, for more to come: but not here.
+TEST_CASE("a call that does not wait does not rest after many items either") {
+  constexpr int kMany = 16;
+  const Segment segment = Segment::anonymous();
+  const shoal::Queue<int> queue(segment, "queue", kMany);
+  const auto fill = [&] {
+    for (int i = 0; i < kMany; ++i) queue.push(i);
+  };
+  const auto drain = [&] {
+    for (int i = 0; i < kMany; ++i) static_cast<void>(queue.pop());
+  };
+  const auto fill_and_drain = [&] {
+    fill();
+    drain();
+  };
+  const auto drain_and_fill = [&] {
+    drain();
+    fill();
+  };
+  const auto pauses = [](const auto& call, const auto& before) {
+    return count([&] { static_cast<void>(call()); }, before).pauses;
+  };
+  CHECK(pauses([&] { return queue.try_pop(); }, fill_and_drain) == 0);
+  CHECK(pauses([&] { return queue.pop_for(1us); }, fill_and_drain) > 0);
+  CHECK(pauses([&] { return queue.try_take(); }, fill_and_drain) == 0);
+  fill();
+  CHECK(pauses([&] { return queue.try_push(0); }, drain_and_fill) == 0);
+
+  const shoal::Pipe pipe(segment, "pipe");
+  const shoal::Connection sender = pipe.first();
+  const shoal::Connection receiver = pipe.second();
+  const auto send_and_receive = [&] {
+    for (int i = 0; i < kMany; ++i) sender.send(i);
+    for (int i = 0; i < kMany; ++i) static_cast<void>(receiver.recv<int>());
+  };
+  CHECK(pauses([&] { return receiver.recv_for<int>(0s); }, send_and_receive) == 0);
+  CHECK(pauses([&] { return receiver.recv_for<int>(1us); }, send_and_receive) > 0);
+  CHECK(pauses([&] { return receiver.poll(); }, send_and_receive) == 0);
 }
 
 // Their flag says that somebody sleeps: the first unlock wakes nobody, and the next need not.

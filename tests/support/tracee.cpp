@@ -29,6 +29,7 @@ using std::chrono::milliseconds;
 #if defined(__x86_64__)
 constexpr long kBreakpoint = 0xcc, kBreakpointMask = 0xff;      // int3
 constexpr long kSystemCall = 0x050f, kSystemCallMask = 0xffff;  // syscall
+constexpr long kPause = 0x90f3, kPauseMask = 0xffff;            // pause
 constexpr std::uintptr_t kBreakpointSize = 1;                   // where it stops: after it
 auto& next(user_regs_struct& registers) { return registers.rip; }
 // RDTSC or RDTSCP: how long it is; else 0.
@@ -53,6 +54,7 @@ bool is_atomic_rmw(long word) {
 #elif defined(__aarch64__)
 constexpr long kBreakpoint = 0xd4200000, kBreakpointMask = 0xffffffff;  // brk #0
 constexpr long kSystemCall = 0xd4000001, kSystemCallMask = 0xffffffff;  // svc #0
+constexpr long kPause = 0xd5033fdf, kPauseMask = 0xffffffff;            // isb
 constexpr std::uintptr_t kBreakpointSize = 0;                           // where it stops: at it
 auto& next(user_regs_struct& registers) { return registers.pc; }
 std::size_t counter_read(long) { return 0; }  // traps nowhere
@@ -64,7 +66,7 @@ bool is_atomic_rmw(long word) {
          (word & 0x3f200c00) == 0x38200000;
 }
 #else
-#error "say here what a breakpoint and a system call look like"
+#error "say here what a breakpoint, a system call and a pause look like"
 #endif
 
 constexpr milliseconds kLook(50);
@@ -202,6 +204,8 @@ bool Tracee::at_system_call() const {
 }
 
 bool Tracee::at_atomic_rmw() const { return is_atomic_rmw(word_at(where(), child_.pid())); }
+
+bool Tracee::at_pause() const { return (word_at(where(), child_.pid()) & kPauseMask) == kPause; }
 
 bool Tracee::go_on(decltype(PTRACE_CONT) how) {
   if (state_ != State::stopped) return false;

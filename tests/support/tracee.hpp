@@ -41,6 +41,7 @@ class Tracee {
   std::uintptr_t where() const;  // the instruction to be executed next
   bool at_system_call() const;   // is that a system call?
   bool at_atomic_rmw() const;    // does it read, modify and write memory at once?
+  bool at_pause() const;         // does it tell the CPU that this is a spin?
   bool asleep() const { return state_ == State::asleep; }
   bool ended() const { return state_ == State::ended; }
   int exit_status() { return child_.exit_status(); }  // of one that has ended by itself
