@@ -16,10 +16,6 @@ using shoal::detail::OwnerValue;
 
 namespace {
 
-OwnerValue process(int participant) {
-  return shoal::detail::owner_value(static_cast<std::uint32_t>(participant), 1);
-}
-
 // All meet, round after round. Nobody is a round ahead of another; where one dies inside, the
 // others are told. With an action, the last to arrive runs it before anybody is let go.
 // Who dies before it arrives is waited for, as asked; so there the deadline is near.

@@ -15,10 +15,6 @@ using shoal::detail::OwnerValue;
 
 namespace {
 
-OwnerValue process(int participant) {
-  return shoal::detail::owner_value(static_cast<std::uint32_t>(participant), 1);
-}
-
 // Waiters, and one that notifies once all of them wait. `Chain`: one notify, which each waiter that
 // got it passes on: it must reach all, whoever dies. Else a notify for each.
 template <int Waiters, bool Chain>

@@ -24,10 +24,6 @@ using shoal::detail::OwnerValue;
 
 namespace {
 
-OwnerValue process(int participant) {
-  return shoal::detail::owner_value(static_cast<std::uint32_t>(participant), 1);
-}
-
 // A ring whose every word is watched.
 template <std::uint64_t Bytes>
 class SimRing {

@@ -27,10 +27,6 @@ using shoal::detail::SlotState;
 
 namespace {
 
-OwnerValue process(int participant) {
-  return shoal::detail::owner_value(static_cast<std::uint32_t>(participant), 1);
-}
-
 // Where it waits for somebody who was killed, it gives up.
 constexpr std::int64_t kLong = 500 * shoal::core::kMillisecond;
 

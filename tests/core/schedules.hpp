@@ -8,10 +8,16 @@
 #include <cstdint>
 #include <string>
 
+#include "shoal/detail/owner_value.hpp"
 #include "support/full_programme.hpp"
 #include "support/scheduler.hpp"
 
 namespace shoal_test {
+
+// Who a participant is: the first process of a record of its own.
+inline shoal::detail::OwnerValue process(int participant) {
+  return shoal::detail::owner_value(static_cast<std::uint32_t>(participant), 1);
+}
 
 // All schedules of two participants within these budgets; a random choice for more.
 inline const Options kExhaustive{.schedules = full_programme() ? std::uint64_t{3'000'000} : 60'000,

@@ -16,10 +16,6 @@ using shoal::detail::OwnerValue;
 
 namespace {
 
-OwnerValue process(int participant) {
-  return shoal::detail::owner_value(static_cast<std::uint32_t>(participant), 1);
-}
-
 // One releases two permits, one at a time; two acquire one each, and may be killed meanwhile.
 struct TwoPermits {
   using World = SimWorld<>;

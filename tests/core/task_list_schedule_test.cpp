@@ -33,11 +33,10 @@ struct FamilyWorld : SimWorld<M> {
   }
 };
 
-constexpr std::uint64_t kCrew = 0;
-
-OwnerValue owner_of(int participant) {
-  return shoal::detail::owner_value(static_cast<std::uint32_t>(participant), 1);
-}
+struct Slot {
+  SimAtomic<shoal::core::TaskState> state{};
+  std::uint64_t crew = 0;
+};
 
 // A master hands in tasks, and waits until all are back; workers do them, and may be killed, the
 // master buries them then. What a worker that was killed has not finished is lost; with no worker left the
@@ -45,10 +44,6 @@ OwnerValue owner_of(int participant) {
 template <int Workers, int Tasks, Mutant M = Mutant::none>
 struct TaskModel {
   using World = FamilyWorld<M>;
-  struct Slot {
-    SimAtomic<shoal::core::TaskState> state{};
-    std::uint64_t crew = kCrew;
-  };
   using List = shoal::core::TaskList<World, Slot>;
   static constexpr int kParticipants = Workers + 1;
 
@@ -61,7 +56,7 @@ struct TaskModel {
 
   void worker(World& world, std::uint32_t number) {
     SimAtomic<std::uint64_t>& note = notes[number];
-    while (const auto id = list.claim(world, note, number, kCrew)) {
+    while (const auto id = list.claim(world, note, number, 0)) {
       ++performed[*id];
       list.finish(world, note, *id);
     }
@@ -110,7 +105,7 @@ struct TaskModel {
     }
   }
 
-  static OwnerValue owner(int participant) { return owner_of(participant); }
+  static OwnerValue owner(int participant) { return process(participant); }
   std::string check(const Outcome& outcome) const {
     if (lost > outcome.kills) return "more tasks lost than workers";
     for (const int times : performed)
@@ -134,10 +129,6 @@ struct TaskModel {
 template <Mutant M = Mutant::none>
 struct CrewModel {
   using World = FamilyWorld<M>;
-  struct Slot {
-    SimAtomic<shoal::core::TaskState> state{};
-    std::uint64_t crew = 0;
-  };
   using List = shoal::core::TaskList<World, Slot>;
   static constexpr int kParticipants = 3;
   static constexpr TaskId kTasks = 4;
@@ -190,15 +181,15 @@ struct CrewModel {
   }
 
   void bury_the_dead(World& world) {
-    anybody_left = world.alive(owner_of(2));
+    anybody_left = world.alive(process(2));
     for (const std::uint32_t number : {1U, 2U}) {
-      if (world.alive(owner_of(static_cast<int>(number)))) continue;
+      if (world.alive(process(static_cast<int>(number)))) continue;
       is_working[number] = false;
       list.bury(world, notes[number], number, [](Slot&) {});
     }
   }
 
-  static OwnerValue owner(int participant) { return owner_of(participant); }
+  static OwnerValue owner(int participant) { return process(participant); }
   std::string check(const Outcome&) const { return ""; }
 
   shoal::core::TaskListWords<World> words;
