@@ -70,8 +70,11 @@ bool is_valid_name(std::string_view name) {
 
 void check_name(std::string_view name, std::string_view what) {
   if (is_valid_name(name)) return;
-  throw InvalidName("'" + std::string(name.substr(0, 2 * kLongestName)) + "' cannot name " +
-                    std::string(what) +
+  std::string shown(name.substr(0, 2 * kLongestName));
+  // A zero byte would end what(), and a terminal does what control characters tell it.
+  std::replace_if(
+      shown.begin(), shown.end(), [](char c) { return c >= 0 && c < ' '; }, '?');
+  throw InvalidName("'" + shown + "' cannot name " + std::string(what) +
                     ": use 1 to 63 of A-Z a-z 0-9 . _ - and do not begin with a dot");
 }
 

@@ -212,6 +212,7 @@ TEST_CASE("names are 1 to 63 bytes of A-Z a-z 0-9 . _ - and do not begin with a 
     CHECK_THROWS_AS(segment.erase(text), shoal::InvalidName);
   }
   CHECK_THROWS_WITH_AS(Segment{"a/b"}, Contains("A-Z a-z 0-9 . _ -"), shoal::InvalidName);
+  CHECK_THROWS_WITH_AS(Segment(std::string("a\0b", 3)), Contains("'a?b'"), shoal::InvalidName);
   CHECK(segment.objects().empty());
 }
 
