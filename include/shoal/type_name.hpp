@@ -39,7 +39,9 @@ constexpr std::string_view arithmetic_name() {
 //
 // Specialise it to fix the name of a type of your own, across compilers and renamings:
 //
-//   template <> struct shoal::TypeName<Tick> { static constexpr std::string_view value = "tick.v2";
+//   template <>
+//   struct shoal::TypeName<Tick> {
+//     static constexpr std::string_view value = "tick.v2";
 //   };
 template <class T>
 struct TypeName {
