@@ -29,16 +29,15 @@ detail::OpenedObject open_barrier(const Segment& segment, std::string_view name,
   const int count = parties.value_or(0);
   detail::Blueprint blueprint;
   blueprint.kind = detail::Kind::barrier;
-  blueprint.bytes = parties || open != Open::existing
-                        ? detail::least_bytes(detail::Kind::barrier, detail::max_processes(segment))
-                        : detail::kWhateverIsThere;
+  blueprint.least_bytes =
+      detail::least_bytes(detail::Kind::barrier, detail::max_processes(segment));
+  blueprint.bytes = parties ? blueprint.least_bytes : detail::kWhateverIsThere;
   blueprint.argument = &count;
   blueprint.init = [](void* memory, const void* parties_of_new) {
     static_cast<BarrierWord*>(memory)->parties.store(
         static_cast<std::uint32_t>(*static_cast<const int*>(parties_of_new)),
         std::memory_order_relaxed);
   };
-  if (!parties) blueprint.bytes = detail::kWhateverIsThere;
   detail::OpenedObject opened = open_object(segment, name, blueprint, open);
   const auto there = static_cast<int>(
       static_cast<BarrierWord*>(opened.memory)->parties.load(std::memory_order_relaxed));

@@ -215,14 +215,11 @@ Extent check(const Mapping& mapping, std::uint32_t index, const Blueprint& bluep
         "; use another name, or erase it");
   const auto extent = mapping.tables().extent(index);
   const bool any_size = blueprint.bytes == kWhateverIsThere || blueprint.of_any_size;
-  if (!extent || (any_size && extent->bytes < blueprint.least_bytes) ||
+  if (!extent ||
+      (any_size ? extent->bytes < blueprint.least_bytes : extent->bytes != blueprint.bytes) ||
       extent->offset % std::max<std::uint64_t>(blueprint.alignment, kObjectAlignment) != 0)
     throw Corrupted(object() +
                     ": its record has been written over; erase it, or remove the segment");
-  if (!any_size && extent->bytes != blueprint.bytes)
-    throw TypeMismatch(object() + ": takes " + std::to_string(extent->bytes) +
-                       " bytes, and was opened as one of " + std::to_string(blueprint.bytes) +
-                       ": give it the size it was made with");
   return *extent;
 }
 

@@ -119,7 +119,8 @@ OpenedObject open_object(const Segment& segment, std::string_view name, const Bl
                    ": there is none; create it first, or use Open::or_create");
   if (!index && blueprint.bytes == kWhateverIsThere)
     throw NotFound(in_object(mapping.name(), kind_name(blueprint.kind), name) +
-                   ": there is none, and it cannot be made without its size");
+                   ": there is none, and it cannot be made without its " +
+                   (blueprint.kind == Kind::barrier ? "parties" : "size"));
   Extent extent{};
   if (index)
     extent = check(mapping, *index, blueprint);

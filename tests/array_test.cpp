@@ -45,7 +45,10 @@ TEST_CASE("is zero at first, and of the size its creator gave") {
   CHECK(numbers.size() == 1000);
   CHECK(std::accumulate(numbers.begin(), numbers.end(), 0) == 0);
   CHECK(Array<int>(segment, "n").size() == 1000);
-  CHECK(throws<shoal::TypeMismatch>([&] { Array<int>(segment, "n", 999); }));
+  CHECK_THROWS_WITH_AS(Array<int>(segment, "n", 999), doctest::Contains("has 1000 elements"),
+                       shoal::TypeMismatch);
+  CHECK(throws<shoal::TypeMismatch>([&] { Array<int>(segment, "n", SIZE_MAX); }));
+  CHECK(throws<shoal::NoSpace>([&] { Array<int>(segment, "too.large", SIZE_MAX); }));
   CHECK(throws<shoal::TypeMismatch>([&] { Array<unsigned>(segment, "n", 1000); }));
   CHECK(throws<shoal::NotFound>([&] { Array<int>(segment, "none"); }));
 }

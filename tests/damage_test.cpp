@@ -62,7 +62,7 @@ SegmentOptions small() {
   return options;
 }
 
-// Makes a segment with an object of each kind, and leaves it.
+// Makes a segment with three objects, and leaves it.
 void furnish(const TempName& name) {
   const Segment segment(name, small());
   const Lock lock(segment, "lock");
@@ -362,12 +362,28 @@ TEST_CASE("a live record whose range is outside the segment is Corrupted") {
   CHECK(verdict(capacity, record.bytes) == corrupted);
   CHECK(verdict(capacity - 64, record.bytes) == corrupted);
   CHECK(verdict(record.offset + 8, record.bytes) == corrupted);
-  // Another size may be somebody else's object as well: TypeMismatch.
-  for (const std::uint64_t size : {std::uint64_t{0}, std::uint64_t{1} << 40, UINT64_MAX}) {
-    const int got = verdict(record.offset, size);
-    CHECK((got == corrupted || got == other_error));
-  }
+  for (const std::uint64_t size : {std::uint64_t{0}, std::uint64_t{1} << 40, UINT64_MAX})
+    CHECK(verdict(record.offset, size) == corrupted);
   CHECK(verdict(record.offset, record.bytes) == sound);
+}
+
+TEST_CASE("a live record too small for its kind is Corrupted, also where any size will do") {
+  const TempName name;
+  const Segment segment(name, small());
+  static_cast<void>(shoal::Array<double>(segment, "array", 100));
+  static_cast<void>(shoal::Barrier(segment, "barrier", 2));
+  static_cast<void>(shoal::Queue<int>(segment, "queue", 100));
+  static_cast<void>(shoal::Pipe(segment, "pipe", {.capacity = 256}));
+  const SegmentBytes bytes(name);
+  for (const char* object : {"array", "barrier", "queue", "pipe"}) {
+    bytes.object(object).offset = bytes.header().capacity - 64;
+    bytes.object(object).bytes = 64;
+  }
+  CHECK(verdict_of([&] { shoal::Array<double>(segment, "array").store(0, 1); }) == corrupted);
+  CHECK(verdict_of([&] { shoal::Barrier(segment, "barrier").arrive_and_wait_for(1ms); }) ==
+        corrupted);
+  CHECK(verdict_of([&] { shoal::Queue<int>(segment, "queue").push(1); }) == corrupted);
+  CHECK(verdict_of([&] { static_cast<void>(shoal::Pipe(segment, "pipe").first()); }) == corrupted);
 }
 
 TEST_CASE("two records that claim one range: wrong data, no signal") {

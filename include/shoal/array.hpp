@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -22,8 +23,8 @@ namespace shoal {
 // An Array is a row of T in shared memory, of a size that its creator gives it:
 //
 //   shoal::Array<double> samples(segment, "samples", 1000);       // zeros
-//   for (double& sample : samples) sample = measure();            // one process, or under
-//   get_lock() samples.store(7, 0.5);                                        // any, at any time
+//   for (double& sample : samples) sample = measure();            // under get_lock(), or alone
+//   samples.store(7, 0.5);                                        // at any time
 //
 // The elements themselves, through [], at(), data() and the iterators, are plain memory: who
 // writes them needs a lock, get_lock() for instance. load() and store() need none: an element of 1,
@@ -45,8 +46,7 @@ class Array {
       : Array(detail::open_array(segment, name, kShape, TypeName<T>::value, size, open)) {}
   // Whatever its size. Throws NotFound where there is none: it could not be made.
   Array(const Segment& segment, std::string_view name, Open open = Open::existing)
-      : Array(detail::open_array(segment, name, kShape, TypeName<T>::value,
-                                 detail::kWhateverItsSize, open)) {}
+      : Array(detail::open_array(segment, name, kShape, TypeName<T>::value, std::nullopt, open)) {}
 
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] bool empty() const { return size_ == 0; }

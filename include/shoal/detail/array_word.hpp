@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string_view>
 #include <type_traits>
 
@@ -52,10 +53,9 @@ struct ArrayShape {
   }
 };
 
-inline constexpr std::size_t kWhateverItsSize = std::numeric_limits<std::size_t>::max();
-
+// Of so many elements; nothing for `count`: as many as there are.
 OpenedObject open_array(const Segment& segment, std::string_view name, const ArrayShape& shape,
-                        std::string_view type, std::size_t count, Open open);
+                        std::string_view type, std::optional<std::size_t> count, Open open);
 
 [[noreturn]] void throw_out_of_range(std::size_t index, std::size_t size);
 
