@@ -20,7 +20,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <limits>
 
 #include "core/wait.hpp"
 #include "core/waiter.hpp"
@@ -71,10 +70,13 @@ class Condition {
     mine.condition.store(0, std::memory_order_release);
   }
 
-  // Gives a notify to each of the n waiters that have waited longest.
+  // Gives a notify to each of the n waiters that have waited longest; to none that begins to wait
+  // meanwhile: who has been woken by this one might do so, again and again.
   void notify(int n) {
+    // Relaxed: whose wait happened before this call had his ticket before it.
+    const std::uint64_t end = word_.next.load(std::memory_order_relaxed);
     while (n > 0) {
-      WaiterOf<World>* const oldest = find_oldest();
+      WaiterOf<World>* const oldest = find_oldest(end);
       if (oldest == nullptr) return;
       if (give(*oldest)) --n;
     }
@@ -106,9 +108,10 @@ class Condition {
     return world_.alive(waiter.owner.load(std::memory_order_acquire));
   }
 
-  WaiterOf<World>* find_oldest() {
+  // Of those with a ticket below `end`.
+  WaiterOf<World>* find_oldest(std::uint64_t end) {
     WaiterOf<World>* oldest = nullptr;
-    std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
+    std::uint64_t least = turn_word(end, Turn::waiting);
     for (auto& waiter : waiters_) {
       if (!is_waiting(waiter)) continue;
       const std::uint64_t turn = waiter.turn.load(std::memory_order_relaxed);  // give() checks it

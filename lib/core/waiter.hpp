@@ -9,7 +9,8 @@
 
 namespace shoal::core {
 
-// A thread that waits, or has an operation in flight: its record in the segment. It belongs to a process and dies with it.
+// A thread that waits, or has an operation in flight: its record in the segment. It belongs to a
+// process and dies with it.
 //
 //   owner       0: free. Else the value of its process: by CAS from 0; back to 0 by that thread, or
 //               by whoever buries the process

@@ -86,6 +86,37 @@ struct ExactlyOne {
   SimAtomic<int> woken{};
 };
 
+// One waits, and once more when it has been woken; one notify for as many as there are. Who begins to
+// wait while it is going on is not meant.
+struct NotTwice {
+  using World = SimWorld<>;
+  using Condition = shoal::core::Condition<World>;
+  static constexpr int kParticipants = 2;
+
+  void participant(World& world, int number) {
+    Condition condition(world, word, 0, waiters);
+    if (number == 1) {
+      while (entered.load() == 0) world.pause();
+      return condition.notify(shoal::core::kEverybody);
+    }
+    waiters[0].owner.store(process(number));
+    condition.enter(waiters[0]);
+    entered.store(1);
+    if (!condition.await(waiters[0], kForever)) world.fail("gave up waiting for ever");
+    condition.leave(waiters[0]);
+    condition.enter(waiters[0]);
+    if (condition.await(waiters[0], world.now() + shoal::core::kMillisecond))
+      world.fail("woken by a notify from before it waited");
+    condition.leave(waiters[0]);
+  }
+  static OwnerValue owner(int participant) { return process(participant); }
+  std::string check(const Outcome&) const { return ""; }
+
+  shoal::detail::BasicConditionWord<World::Atomics> word;
+  std::array<shoal::core::BasicWaiter<typename World::Atomics>, 1> waiters;
+  SimAtomic<int> entered{};
+};
+
 }  // namespace
 
 TEST_SUITE_BEGIN("Condition under every schedule");
@@ -114,6 +145,14 @@ TEST_CASE("one notify wakes one") {
   options.stale_reads = 1;
   options.timeouts_expected = true;
   passes<ExactlyOne>("condition.one", options, 1'000);
+}
+
+TEST_CASE("a notify for all is not for who begins to wait after it") {
+  Options options = kExhaustive;
+  options.preemptions = 2;
+  options.stale_reads = 1;
+  options.timeouts_expected = true;
+  passes<NotTwice>("condition.not_twice", options, 100);
 }
 
 TEST_SUITE_END();
