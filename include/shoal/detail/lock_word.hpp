@@ -20,18 +20,15 @@ namespace shoal::detail {
 //   owner                   held                            its owner, to 0; anyone, once its owner
 //                                                           is dead: to the next, or to abandoned
 //   owner | kInherited      held, taken over from a dead    the same
-//   owner | kAbandoned      nobody's: its owner died        who recovers it, to its own |
-//   kInherited
+//   owner | kAbandoned      nobody's: its owner died        who recovers it, to its own | kInherited
 //
 //   reserve                 0, or the value of a process that has waited too long: everybody else
 //                           keeps off the free lock, for as long as that takes it within 1 ms
-//   sleepers                bit 0: somebody may be asleep, the next unlock wakes; who was woken
-//   sets it
-//                           again, for there may be others. Legal to be 1 with nobody asleep. The
+//   sleepers                bit 0: somebody may be asleep, the next unlock wakes; who was woken sets
+//                           it again, for there may be others. Legal to be 1 with nobody asleep. The
 //                           other bits are the wait's, in lib/core/wait.hpp.
 //   holder                  the owner's own note: its thread's id, and the low half of its value if
-//   it
-//                           holds the lock plainly. Written after taking it, 0 before giving it
+//                           it holds the lock plainly. Written after taking it, 0 before giving it
 //                           back, so: this process's half stands there if and only if unlock may be
 //                           a plain store. (To read `owner` itself so soon after the CAS costs more
 //                           than all the rest of an unlock.)
