@@ -100,6 +100,8 @@ OwnerValue LockHandle::take_over() const {
 }
 
 void LockHandle::leave(OwnerValue found) const {
+  if (!is_held())
+    return static_cast<void>(handle_.object->mapping().forget_held_before_fork(*handle_.object));
   if (found == kNobody) return give_back();
   word().holder.store(0, std::memory_order_relaxed);
   word().owner.store(found, std::memory_order_release);  // R2; the obituary is still there

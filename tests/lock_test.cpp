@@ -1298,6 +1298,47 @@ TEST_CASE("several locks held across fork: each guard of the child may go once")
   CHECK(child.succeeds());
 }
 
+namespace {
+
+// A child that goes on from here: 0 there. Here not before it has ended.
+pid_t fork_and_wait(int& status) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(10);
+    for (int signal : {SIGABRT, SIGSEGV, SIGTERM}) ::signal(signal, SIG_DFL);
+    return 0;
+  }
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return child;
+}
+
+}  // namespace
+
+TEST_CASE("a fork inside recover(repair): the child gives back nothing, by returning or throwing") {
+  for (const bool abandoned : {false, true})
+    for (const bool throws : {false, true}) {
+      CAPTURE(abandoned);
+      CAPTURE(throws);
+      const Shop shop;
+      if (abandoned) die_holding(shop.lock);
+      const pid_t parent = ::getpid();
+      int status = -1;
+      try {
+        shop.lock.recover([&] {
+          if (fork_and_wait(status) == 0 && throws) throw std::runtime_error("child");
+          if (::getpid() == parent) CHECK(shop.lock.inherited() == abandoned);
+          if (::getpid() == parent) CHECK(shop.lock.is_locked());
+        });
+      } catch (...) {
+        if (::getpid() == parent) throw;
+      }
+      if (::getpid() != parent) ::_exit(shop.lock.is_locked() ? 0 : 1);
+      CHECK(status == 0);
+      CHECK_FALSE(shop.lock.is_locked());
+    }
+}
+
 TEST_CASE("a fork inside update(), under get_lock(): both guards of the child may go") {
   const TempName name;
   const Segment segment(name);
@@ -1306,14 +1347,8 @@ TEST_CASE("a fork inside update(), under get_lock(): both guards of the child ma
   int status = -1;
   try {
     value.update([&](std::array<int, 100>&) {
-      const pid_t child = ::fork();
-      if (child == 0) {
-        ::alarm(10);
-        for (int signal : {SIGABRT, SIGSEGV, SIGTERM}) ::signal(signal, SIG_DFL);
+      if (fork_and_wait(status) == 0)
         throw std::runtime_error("child");  // out of update(), whose inner guard goes
-      }
-      while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-      }
     });
   } catch (const std::runtime_error&) {
     try {

@@ -97,7 +97,7 @@ class Lock {
       handle_.leave(found);
       throw;
     }
-    handle_.give_back();
+    unlock();
   }
   // Holder only: was it abandoned when this holder took it?
   [[nodiscard]] bool inherited() const { return handle_.inherited(); }

@@ -48,7 +48,8 @@ class LockHandle {
     if (self() == kNobody) return give_back_slow();
     if (release(word())) wake();
   }
-  // Requires: held by this process. Makes it what take_over() found.
+  // Makes it what take_over() found. Nothing where this process does not hold it: the child of one
+  // that forked while it did, or one that has unlocked it since.
   void leave(OwnerValue found) const;
 
   // Where this process held it before a fork, forgets that; else throws NotOwner.
