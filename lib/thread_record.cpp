@@ -49,6 +49,12 @@ ThreadRecord* take(const Mapping& mapping) {
 class Records {
  public:
   ~Records();
+  ThreadRecord* get(const Mapping& mapping) {
+    ThreadRecord* const record = find(mapping);
+    return record ? record : add(mapping);
+  }
+
+ private:
   ThreadRecord* find(const Mapping& mapping) {
     if (last_ < entries_.size() && entries_[last_].is_of(mapping)) return entries_[last_].record;
     const auto found = std::find_if(entries_.begin(), entries_.end(),
@@ -63,7 +69,6 @@ class Records {
     return record;
   }
 
- private:
   struct Entry {
     std::weak_ptr<const Mapping> mapping;
     const Mapping* address;
@@ -77,10 +82,11 @@ class Records {
   std::size_t last_ = 0;
 };
 
-thread_local bool ended = false;  // trivial, so it may be read after the thread's destructors ran
+// How often this thread has come to the end of its records. Trivial, so it may be read after that.
+thread_local int endings = 0;
 
 Records::~Records() {
-  ended = true;
+  ++endings;
   thread_places = {};
   for (const Entry& entry : entries_) {
     const auto mapping = entry.mapping.lock();
@@ -91,13 +97,26 @@ Records::~Records() {
   }
 }
 
+// The destructors of statics, and of what the thread had before its records, run after theirs, and
+// may have calls to make: for these there are others. Should there be calls after the end of those,
+// too, the last ones end with the process.
+[[gnu::noinline]] Records& late_records() {
+  if (endings == 1) {
+    thread_local Records records;
+    return records;
+  }
+  thread_local auto* const records = new Records;
+  return *records;
+}
+
+Records& this_threads_records() {
+  if (endings != 0) return late_records();
+  thread_local Records records;
+  return records;
+}
+
 }  // namespace
 
-ThreadRecord* thread_record(const Mapping& mapping) {
-  if (ended) return nullptr;
-  thread_local Records records;
-  ThreadRecord* const record = records.find(mapping);
-  return record ? record : records.add(mapping);
-}
+ThreadRecord* thread_record(const Mapping& mapping) { return this_threads_records().get(mapping); }
 
 }  // namespace shoal::detail

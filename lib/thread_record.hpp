@@ -8,7 +8,7 @@ namespace shoal::detail {
 class Mapping;
 
 // This thread's record in the segment, taken on first use and kept until the thread ends. nullptr
-// where the table is full, /dev/shm is, or the thread is ending: then do without.
+// where the table is full, or /dev/shm is: then do without.
 format::ThreadRecord* thread_record(const Mapping& mapping);
 
 }  // namespace shoal::detail

@@ -65,6 +65,34 @@ int keep_statics(const Arguments& arguments) {
   return 0;
 }
 
+// segment.farewell SEGMENT TIMES: pushes 0; for each of so many threads 1, and 2 when its objects go;
+// then 3 when statics do.
+int bid_farewell(const Arguments& arguments) {
+  struct Farewell {
+    const shoal::Queue<int>& queue;
+    const shoal::Condition& condition;
+    const shoal::Lock& lock;
+    int word;
+    ~Farewell() {
+      std::unique_lock held(lock);
+      static_cast<void>(condition.wait_for(held, std::chrono::milliseconds(0)));
+      queue.push(word);
+    }
+  };
+  static const shoal::Segment segment(arguments.at(0));
+  static const shoal::Queue<int> queue(segment, "words");
+  static const shoal::Condition condition(segment, "condition");
+  static const shoal::Lock lock(segment, "lock");
+  static const Farewell farewell{queue, condition, lock, 3};
+  queue.push(0);
+  for (int i = std::stoi(arguments.at(1)); i > 0; --i)
+    std::thread([] {
+      thread_local const Farewell of_thread{queue, condition, lock, 2};
+      queue.push(1);
+    }).join();
+  return 0;
+}
+
 // value.add SEGMENT NAME TIMES: adds 1, that many times.
 int add_to_value(const Arguments& arguments) {
   const shoal::Value<std::int64_t> value(shoal::Segment(arguments.at(0)), arguments.at(1));
@@ -219,16 +247,16 @@ int find_pipe_busy(const Arguments& arguments) {
 }
 
 const std::map<std::string_view, int (*)(const Arguments&)> kScenarios = {
-    {"array.names", add_name},        {"barrier.meet", meet_at_barrier},
-    {"event.set", set_event},         {"lock.count", count_locked},
-    {"lock.leave", leave_locked},     {"lock.told", told_of},
-    {"pipe.busy", find_pipe_busy},    {"pipe.echo", echo_at_pipe},
-    {"queue.consume", consume_items}, {"queue.echo", echo_items},
-    {"queue.produce", produce_items}, {"queue.work", work_on_jobs},
-    {"rlock.held", find_rlock_held},  {"same", same},
-    {"segment.join", join_segment},   {"segment.statics", keep_statics},
-    {"segment.visit", visit_segment}, {"semaphore.echo", echo_permit},
-    {"value.add", add_to_value},
+    {"array.names", add_name},          {"barrier.meet", meet_at_barrier},
+    {"event.set", set_event},           {"lock.count", count_locked},
+    {"lock.leave", leave_locked},       {"lock.told", told_of},
+    {"pipe.busy", find_pipe_busy},      {"pipe.echo", echo_at_pipe},
+    {"queue.consume", consume_items},   {"queue.echo", echo_items},
+    {"queue.produce", produce_items},   {"queue.work", work_on_jobs},
+    {"rlock.held", find_rlock_held},    {"same", same},
+    {"segment.farewell", bid_farewell}, {"segment.join", join_segment},
+    {"segment.statics", keep_statics},  {"segment.visit", visit_segment},
+    {"semaphore.echo", echo_permit},    {"value.add", add_to_value},
 };
 
 }  // namespace

@@ -873,6 +873,23 @@ TEST_CASE("handles that are statics go in order when a program ends") {
   CHECK(value.load() == 1);
 }
 
+TEST_CASE("last calls may come from destructors of a thread's objects and of statics") {
+  constexpr int kThreads = 10;
+  const TempName name;
+  SegmentOptions options;
+  options.max_threads = 4;  // and so many records there are: none is lost with a thread
+  const Segment segment(name, options);
+  const shoal::Queue<int> queue(segment, "words", 100);
+  ExecChild child("segment.farewell", name.str(), std::to_string(kThreads));
+  CHECK(child.succeeds());
+  std::vector<int> words;
+  while (const auto word = queue.try_pop()) words.push_back(*word);
+  std::vector<int> expected = {0};
+  for (int i = 0; i < kThreads; ++i) expected.insert(expected.end(), {1, 2});
+  expected.push_back(3);
+  CHECK(words == expected);
+}
+
 TEST_CASE("objects never overlap, and nothing of the capacity is lost, however they come and go") {
   using Small = Block<100>;
   using Middle = Block<5000>;
