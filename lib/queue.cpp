@@ -7,6 +7,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "queue_call.hpp"
 #include "queue_layout.hpp"
@@ -28,7 +29,21 @@ struct PrivateRoom {
 };
 constexpr std::uint32_t kNoBlock = ~std::uint32_t{0};
 
+thread_local bool spare_has_gone = false;  // trivial, so it may be read after that
+struct Spare {
+  std::vector<std::byte> bytes;
+  ~Spare() { spare_has_gone = true; }
+};
+thread_local Spare spare;
+
 }  // namespace
+
+ItemBytes::ItemBytes() {
+  if (!spare_has_gone) bytes_.swap(spare.bytes);
+}
+ItemBytes::~ItemBytes() {
+  if (!spare_has_gone) bytes_.swap(spare.bytes);
+}
 
 format::ThreadRecord& record_for_intents(const Object& object) {
   join(object);

@@ -65,14 +65,14 @@ int keep_statics(const Arguments& arguments) {
   return 0;
 }
 
-// segment.farewell SEGMENT TIMES: pushes 0; for each of so many threads 1, and 2 when its objects go;
-// then 3 when statics do.
+// segment.farewell SEGMENT TIMES: pushes "main"; for each of so many threads "thread", and "object" when
+// its objects go; then "static" when statics do.
 int bid_farewell(const Arguments& arguments) {
   struct Farewell {
-    const shoal::Queue<int>& queue;
+    const shoal::Queue<std::string>& queue;
     const shoal::Condition& condition;
     const shoal::Lock& lock;
-    int word;
+    const char* word;
     ~Farewell() {
       std::unique_lock held(lock);
       static_cast<void>(condition.wait_for(held, std::chrono::milliseconds(0)));
@@ -80,15 +80,15 @@ int bid_farewell(const Arguments& arguments) {
     }
   };
   static const shoal::Segment segment(arguments.at(0));
-  static const shoal::Queue<int> queue(segment, "words");
+  static const shoal::Queue<std::string> queue(segment, "words");
   static const shoal::Condition condition(segment, "condition");
   static const shoal::Lock lock(segment, "lock");
-  static const Farewell farewell{queue, condition, lock, 3};
-  queue.push(0);
+  static const Farewell farewell{queue, condition, lock, "static"};
+  queue.push("main");
   for (int i = std::stoi(arguments.at(1)); i > 0; --i)
     std::thread([] {
-      thread_local const Farewell of_thread{queue, condition, lock, 2};
-      queue.push(1);
+      thread_local const Farewell of_thread{queue, condition, lock, "object"};
+      queue.push("thread");
     }).join();
   return 0;
 }

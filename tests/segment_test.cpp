@@ -879,14 +879,14 @@ TEST_CASE("last calls may come from destructors of a thread's objects and of sta
   SegmentOptions options;
   options.max_threads = 4;  // and so many records there are: none is lost with a thread
   const Segment segment(name, options);
-  const shoal::Queue<int> queue(segment, "words", 100);
+  const shoal::Queue<std::string> queue(segment, "words");
   ExecChild child("segment.farewell", name.str(), std::to_string(kThreads));
   CHECK(child.succeeds());
-  std::vector<int> words;
+  std::vector<std::string> words;
   while (const auto word = queue.try_pop()) words.push_back(*word);
-  std::vector<int> expected = {0};
-  for (int i = 0; i < kThreads; ++i) expected.insert(expected.end(), {1, 2});
-  expected.push_back(3);
+  std::vector<std::string> expected = {"main"};
+  for (int i = 0; i < kThreads; ++i) expected.insert(expected.end(), {"thread", "object"});
+  expected.emplace_back("static");
   CHECK(words == expected);
 }
 

@@ -10,7 +10,6 @@
 #include <span>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "shoal/codec.hpp"
 #include "shoal/detail/deadline.hpp"
@@ -251,9 +250,9 @@ bool Queue<T>::push_slowly(const T& item, detail::Deadline deadline) const {
     loan.room_.reset();
     return true;
   } else {
-    thread_local std::vector<std::byte> bytes;
-    detail::encode(item, bytes);
-    return handle_.push_bytes(bytes, deadline);
+    detail::ItemBytes bytes;
+    detail::encode(item, *bytes);
+    return handle_.push_bytes(*bytes, deadline);
   }
 }
 
@@ -277,9 +276,9 @@ std::optional<T> Queue<T>::pop_slowly(detail::Deadline deadline) const {
     if (!room) return std::nullopt;
     return *Taken<T>(handle_, *room);
   } else {
-    thread_local std::vector<std::byte> bytes;
-    if (!handle_.pop_bytes(bytes, deadline)) return std::nullopt;
-    return detail::decoded<T>(bytes);
+    detail::ItemBytes bytes;
+    if (!handle_.pop_bytes(*bytes, deadline)) return std::nullopt;
+    return detail::decoded<T>(*bytes);
   }
 }
 

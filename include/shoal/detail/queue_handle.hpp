@@ -200,6 +200,20 @@ class QueueHandle {
   std::uint64_t stride_ = 0;
 };
 
+// Memory for the bytes of an item, which the thread keeps for the next one. Where it has come to its
+// end, as in the destructors of statics, or where a Codec pushes or pops itself, memory of its own.
+class ItemBytes {
+ public:
+  ItemBytes();
+  ItemBytes(const ItemBytes&) = delete;
+  ItemBytes& operator=(const ItemBytes&) = delete;
+  ~ItemBytes();
+  [[nodiscard]] std::vector<std::byte>& operator*() { return bytes_; }
+
+ private:
+  std::vector<std::byte> bytes_;
+};
+
 // For wait_any().
 std::shared_ptr<Watch> watch_of(const QueueHandle& queue);
 
