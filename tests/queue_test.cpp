@@ -382,6 +382,15 @@ TEST_CASE("items of any size and alignment") {
   carries_bytes<Block<4096, 4096>>();
 }
 
+TEST_CASE("{} is an item of its type") {
+  const Segment segment = Segment::anonymous();
+  const Queue<Twelve> queue(segment, "queue");
+  queue.push({});
+  queue.push({1, 2, 3});
+  CHECK(queue.pop() == Twelve{});
+  CHECK(queue.pop() == Twelve{1, 2, 3});
+}
+
 TEST_CASE("items of types that have a Codec") {
   using Pairs = std::vector<std::pair<int, std::string>>;
   carries<Pairs>({{}, {{1, "one"}}, {{2, ""}, {3, std::string(5000, 'x')}, {-1, "z"}}});

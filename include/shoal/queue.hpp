@@ -68,6 +68,9 @@ class Loan : public detail::RoomHolder {
   static_assert(Shareable<T>);
 
  public:
+  // Declared, so that {} is no Loan: push({}) pushes a T.
+  Loan(Loan&& other) noexcept = default;
+  Loan& operator=(Loan&& other) noexcept = default;
   [[nodiscard]] T& operator*() const { return *static_cast<T*>(room_->at); }
   [[nodiscard]] T* operator->() const { return &**this; }
 
