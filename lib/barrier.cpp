@@ -91,16 +91,18 @@ Barrier::Arrival Barrier::arrive_with_action(detail::Deadline deadline) const {
     return arrived;
   });
   if (arrival.kind == CoreBarrier::Arrival::broken) throw_broken(*handle_.object);
-  return {arrival.index, arrival.kind == CoreBarrier::Arrival::last, arrival.round};
+  return {arrival.index, arrival.kind == CoreBarrier::Arrival::last, arrival.round, me};
 }
 
-void Barrier::complete(std::uint32_t round) const {
-  if (!with_barrier(handle_, [&](CoreBarrier& barrier) { return barrier.complete(round); }))
+void Barrier::complete(const Arrival& arrival) const {
+  if (join(*handle_.object) != arrival.party) return;  // the child of an action that forked
+  if (!with_barrier(handle_, [&](CoreBarrier& barrier) { return barrier.complete(arrival.round); }))
     throw_broken(*handle_.object);
 }
 
-void Barrier::break_round(std::uint32_t round) const {
-  with_barrier(handle_, [&](CoreBarrier& barrier) { barrier.break_round(round); });
+void Barrier::break_round(const Arrival& arrival) const {
+  if (join(*handle_.object) != arrival.party) return;
+  with_barrier(handle_, [&](CoreBarrier& barrier) { barrier.break_round(arrival.round); });
 }
 
 void Barrier::abort() const {

@@ -5,6 +5,7 @@
 #include "shoal/barrier.hpp"
 
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <array>
 #include <chrono>
@@ -165,6 +166,28 @@ TEST_CASE("a process that dies in its action breaks it") {
   Child last([&] { barrier.arrive_and_wait([] { ::_exit(3); }); });
   CHECK(last.exit_status() == 3);
   CHECK(waiter.succeeds());
+}
+
+TEST_CASE("a fork inside an action: the child is no party, and lets nobody go") {
+  const Segment segment = Segment::anonymous();
+  const Barrier barrier(segment, "b", 2);
+  for (const bool throws : {false, true}) {
+    Child waiter([&] { barrier.arrive_and_wait(); });
+    await_waiting(barrier, 1);
+    const pid_t parent = ::getpid();
+    int status = -1;
+    try {
+      barrier.arrive_and_wait([&] {
+        if (fork_and_wait(status) == 0 && throws) throw std::runtime_error("child");
+        if (::getpid() == parent) CHECK(barrier.waiting() == 2);
+      });
+    } catch (...) {
+      if (::getpid() == parent) throw;
+    }
+    if (::getpid() != parent) ::_exit(0);
+    CHECK(status == 0);
+    CHECK(waiter.succeeds());
+  }
 }
 
 TEST_CASE("a barrier for one lets it pass") {

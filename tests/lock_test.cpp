@@ -1298,23 +1298,6 @@ TEST_CASE("several locks held across fork: each guard of the child may go once")
   CHECK(child.succeeds());
 }
 
-namespace {
-
-// A child that goes on from here: 0 there. Here not before it has ended.
-pid_t fork_and_wait(int& status) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::alarm(10);
-    for (int signal : {SIGABRT, SIGSEGV, SIGTERM}) ::signal(signal, SIG_DFL);
-    return 0;
-  }
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  return child;
-}
-
-}  // namespace
-
 TEST_CASE("a fork inside recover(repair): the child gives back nothing, by returning or throwing") {
   for (const bool abandoned : {false, true})
     for (const bool throws : {false, true}) {

@@ -44,7 +44,7 @@ class Barrier {
     return arrive(detail::deadline_at(time));
   }
   // The last to arrive runs its action, before anyone is let go. If it throws, the barrier breaks,
-  // and the exception is thrown there.
+  // and the exception is thrown there. A child that it forks is no party, and lets nobody go.
   template <class F>
   requires std::is_invocable_v<F&>
   int arrive_and_wait(F action) const {
@@ -53,10 +53,10 @@ class Barrier {
     try {
       action();
     } catch (...) {
-      break_round(arrival.round);
+      break_round(arrival);
       throw;
     }
-    complete(arrival.round);
+    complete(arrival);
     return arrival.index;
   }
 
@@ -71,11 +71,12 @@ class Barrier {
     int index;
     bool is_last;
     std::uint32_t round;
+    detail::OwnerValue party;  // who has arrived
   };
   int arrive(detail::Deadline deadline) const;
   Arrival arrive_with_action(detail::Deadline deadline) const;
-  void complete(std::uint32_t round) const;
-  void break_round(std::uint32_t round) const;
+  void complete(const Arrival& arrival) const;
+  void break_round(const Arrival& arrival) const;
 
   detail::Handle<detail::BarrierWord> handle_;
 };

@@ -195,6 +195,18 @@ void ExecChild::run(std::vector<std::string> arguments, std::chrono::millisecond
       deadline);
 }
 
+pid_t fork_and_wait(int& status) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    restore_signals();
+    die_after(patient(Child::kDeadline));
+    return 0;
+  }
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return child;
+}
+
 bool sleep_forever() {
   for (;;) ::pause();
 }
