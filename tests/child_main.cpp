@@ -65,8 +65,8 @@ int keep_statics(const Arguments& arguments) {
   return 0;
 }
 
-// segment.farewell SEGMENT TIMES: pushes "main"; for each of so many threads "thread", and "object" when
-// its objects go; then "static" when statics do.
+// segment.farewell SEGMENT TIMES: pushes "main"; for each of so many threads "thread", and "object"
+// when its objects go; then "static" when statics do.
 int bid_farewell(const Arguments& arguments) {
   struct Farewell {
     const shoal::Queue<std::string>& queue;

@@ -100,8 +100,8 @@ class ExecChild : public Child {
   void run(std::vector<std::string> arguments, std::chrono::milliseconds deadline);
 };
 
-// For what a child does that goes on from where it was forked, as no Child can: 0 in the child, which
-// has the deadline of one. In the parent not before the child has ended: its status, as waitpid() has it.
+// For a child that goes on from where it was forked, as no Child can: 0 there, with the deadline of
+// one. In the parent it returns when the child has ended, and `status` is what waitpid() says.
 pid_t fork_and_wait(int& status);
 
 // For children that are going to be killed. It returns a bool for the sake of lambdas only.
