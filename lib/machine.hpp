@@ -27,7 +27,7 @@ class Machine : public MachineAtomics {
   static constexpr int kRests = 8;
   // From the last instruction of a process that is killed, until its parent is told, 19 us passed at
   // the least.
-  static constexpr std::int64_t kDeathUnseen = 10'000;
+  static constexpr std::uint64_t kDeathUnseen = 10 * os::kLeastTicksPerMicrosecond;
 
   Machine(const Tables& tables, const os::File& file, OwnerValue self);
   // Notes in this thread's record, while it waits, that it does so for that object. Inline: every
@@ -41,6 +41,7 @@ class Machine : public MachineAtomics {
         object_(object) {}
 
   static std::int64_t now() { return steady_now(); }
+  static std::uint64_t ticks() { return os::ticks(); }
   static void pause() { os::pause(); }
   static void rest();
   static void yield();

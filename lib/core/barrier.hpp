@@ -94,6 +94,8 @@ class Barrier {
   // complete() or break_round() must follow; where there is none, the round has completed.
   Arrival arrive(OwnerValue me, bool has_action, Deadline deadline) {
     for (;;) {
+      // First, while the word is on its way; the clock would wait for all loads before it.
+      const std::uint64_t now = world_.ticks();
       const BarrierState seen = load();
       if (seen.broken()) return {Arrival::broken, 0, seen.round()};
       if (seen.arrived() >= parties()) {  // full, and its last one still acts: wait for the next
@@ -102,10 +104,10 @@ class Barrier {
       }
       mark(me, seen.round());
       const int index = seen.arrived();
-      if (index > 0 && index + 1 == parties() && !is_young() && somebody_died_inside(seen)) {
+      if (index > 0 && index + 1 == parties() && !is_young(now) && somebody_died_inside(seen)) {
         break_round(seen.round());  // nobody else may have noticed: all others may be dead
       } else if (index + 1 < parties()) {
-        if (arrive_to_wait(seen)) return {Arrival::waits, index, seen.round()};
+        if (arrive_to_wait(seen, now)) return {Arrival::waits, index, seen.round()};
       } else if (has_action) {
         if (replace(seen, seen.with_arrival().with_acting()))
           return {Arrival::last, index, seen.round()};
@@ -179,14 +181,15 @@ class Barrier {
 
   // The first of a round notes when it began. It does so after it has arrived, and with a time from
   // before: whoever reads an earlier round's, or one that was stored late, finds this one too old.
-  bool arrive_to_wait(BarrierState seen) {
-    const std::int64_t now = seen.arrived() == 0 ? world_.now() : 0;
+  bool arrive_to_wait(BarrierState seen, std::uint64_t now) {
     if (!replace(seen, seen.with_arrival())) return false;
     if (seen.arrived() == 0) word_.began.store(now, std::memory_order_relaxed);
     return true;
   }
-  bool is_young() {
-    return world_.now() - word_.began.load(std::memory_order_relaxed) < World::kDeathUnseen;
+  // `now` is from before the look at the word: the round may have begun after it.
+  bool is_young(std::uint64_t now) {
+    const std::uint64_t age = now - word_.began.load(std::memory_order_relaxed);
+    return age + World::kDeathUnseen < 2 * World::kDeathUnseen;
   }
 
   // D1: whoever sees the round sees whose it is. The CAS that arrives releases both.

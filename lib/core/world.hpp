@@ -16,10 +16,11 @@
 //     static constexpr int kYields = ...;          // yields before sleeping
 //     static constexpr int kRests = ...;           // of a lock: looks that are seldom, before those;
 //                                                  // 0: there is no rest()
-//     static constexpr std::int64_t kDeathUnseen = ...;  // for so long, in nanoseconds, nobody can
-//                                                  // know that a participant has died
+//     static constexpr std::uint64_t kDeathUnseen = ...;  // for so many ticks nobody can know that a
+//                                                  // participant has died
 //
 //     std::int64_t now();                          // nanoseconds of the steady clock
+//     std::uint64_t ticks();                       // alike for all, of no known length, and cheap
 //     void pause();                                // between two looks of a spin
 //     void rest();                                 // between two looks that are seldom; with kRests
 //     void yield();                                // gives the CPU away

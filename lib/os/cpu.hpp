@@ -27,7 +27,7 @@ inline void pause() {
 #endif
 }
 
-// Counts up all the time, alike on all CPUs, by some tens to some thousands a microsecond. What it
+// Counts up all the time, alike on all CPUs, by some hundreds to some thousands a microsecond. What it
 // takes to know that a moment has passed, for less than a look at the clock.
 inline std::uint64_t ticks() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -40,5 +40,10 @@ inline std::uint64_t ticks() {
   return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
 #endif
 }
+#if defined(__aarch64__)
+inline constexpr std::uint64_t kLeastTicksPerMicrosecond = 300;  // of a counter of 19 MHz
+#else
+inline constexpr std::uint64_t kLeastTicksPerMicrosecond = 1000;
+#endif
 
 }  // namespace shoal::os

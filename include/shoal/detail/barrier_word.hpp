@@ -20,11 +20,12 @@ namespace shoal::detail {
 //              Anyone, by CAS
 //   sleepers   the wait's: lib/core/wait.hpp
 //   parties    the creator's
-//   began      when the first of a round arrived, or earlier: nanoseconds of the steady clock. Of a
+//   began      when the first of a round arrived, or earlier: ticks of the processor's counter. Of a
 //              barrier of two or more parties; the first's
 //
 // Behind it, for each process record, who is inside: a process writes its value and the round's
-// number + 1 before it arrives. A round that has gone makes that stale; nobody need take it back.
+// number + 1 before it arrives. A round that has gone makes that stale; nobody need take it back. Each
+// on a line of its own: the CAS that arrives waits for what was stored before it.
 template <class World>
 struct alignas(64) BasicBarrierWord {
   template <class T>
@@ -33,17 +34,17 @@ struct alignas(64) BasicBarrierWord {
   Atomic<std::uint64_t> state;
   Atomic<std::uint32_t> sleepers;
   Atomic<std::uint32_t> parties;
-  Atomic<std::int64_t> began;
+  Atomic<std::uint64_t> began;
 };
 template <class World>
-struct BasicBarrierMark {
+struct alignas(64) BasicBarrierMark {
   typename World::template Atomic<OwnerValue> owner;
   typename World::template Atomic<std::uint64_t> round;
 };
 using BarrierWord = BasicBarrierWord<MachineAtomics>;
 using BarrierMark = BasicBarrierMark<MachineAtomics>;
 static_assert(std::is_standard_layout_v<BarrierWord> && sizeof(BarrierWord) == 64);
-static_assert(std::is_standard_layout_v<BarrierMark> && sizeof(BarrierMark) == 16);
+static_assert(std::is_standard_layout_v<BarrierMark> && sizeof(BarrierMark) == 64);
 
 inline constexpr int kMostParties = (1 << 14) - 1;
 

@@ -150,9 +150,10 @@ struct SimWorld : SimAtomics<M> {
   static constexpr int kLooks = 1;
   static constexpr int kYields = 0;
   static constexpr int kRests = 0;
-  static constexpr std::int64_t kDeathUnseen = 0;
+  static constexpr std::uint64_t kDeathUnseen = 0;
 
   std::int64_t now() { return simulation().now(); }
+  std::uint64_t ticks() { return static_cast<std::uint64_t>(now()); }
   void pause() { simulation().pause(); }
   void yield() { simulation().pause(); }
   bool barrier() { return simulation().barrier(); }
