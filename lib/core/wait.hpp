@@ -4,8 +4,8 @@
 // The one wait of the library: every blocking call of every type ends up here.
 //
 //   sleepers    meaning                                       who may change it
-//   bit 0       somebody may sleep: wake after the next       a sleeper, to 1; a waker, to 0,
-//               before the change                                        it wakes
+//   bit 0       somebody may sleep: wake after the next       a sleeper, to 1; a waker, to 0
+//               change                                        before it wakes
 //   bits 1-31   epoch: how often that has been                a waker, + 1 as it clears bit 0
 //
 // Bit 0 is a flag, not a count: a killed sleeper costs one needless wake, not one per change for
