@@ -151,6 +151,8 @@ struct QueueScene : Scene {
   SharedCounter partner_pushed;
   SharedCounter partner_popped;
   Shared<std::array<std::atomic<Number>, kMostSeen>> popped_by_partners;
+  static inline Number scenes = 0;
+  const Number head_start = 1 + scenes++ % 10;  // of a busy partner, elsewhere each time
   Gate begin;
   Gate stop;
 
@@ -187,6 +189,8 @@ struct QueueScene : Scene {
 
   void approach() override {
     begin.open();
+    if (plan.company == Company::busy)
+      while (*partner_pushed < head_start) ::sched_yield();
     for (std::size_t i = 0; i < plan.held; ++i) queue.pop();
   }
 
