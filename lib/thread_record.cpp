@@ -82,11 +82,10 @@ class Records {
   std::size_t last_ = 0;
 };
 
-// How often this thread has come to the end of its records. Trivial, so it may be read after that.
-thread_local int endings = 0;
+thread_local bool ended = false;  // trivial, so it may be read after the thread's destructors ran
 
 Records::~Records() {
-  ++endings;
+  ended = true;
   thread_places = {};
   for (const Entry& entry : entries_) {
     const auto mapping = entry.mapping.lock();
@@ -98,19 +97,21 @@ Records::~Records() {
 }
 
 // The destructors of statics, and of what the thread had before its records, run after theirs, and
-// may have calls to make: for these there are others. Should there be calls after the end of those,
-// too, the last ones end with the process.
+// may have calls to make: for these there are others, which end when all of a thread's objects have;
+// or with the process.
+thread_local Records* late = nullptr;
+void end_late_records(void* records) {
+  late = nullptr;
+  delete static_cast<Records*>(records);
+}
 [[gnu::noinline]] Records& late_records() {
-  if (endings == 1) {
-    thread_local Records records;
-    return records;
-  }
-  thread_local auto* const records = new Records;
-  return *records;
+  static const os::ThreadWord word(end_late_records);
+  if (late == nullptr) word.set(late = new Records);
+  return *late;
 }
 
 Records& this_threads_records() {
-  if (endings != 0) return late_records();
+  if (ended) return late_records();
   thread_local Records records;
   return records;
 }

@@ -65,8 +65,8 @@ int keep_statics(const Arguments& arguments) {
   return 0;
 }
 
-// segment.farewell SEGMENT TIMES: pushes "main"; for each of so many threads "thread", and "object"
-// when its objects go; then "static" when statics do.
+// segment.farewell SEGMENT TIMES: pushes "main"; for each of so many threads "thread", and "last",
+// "first" when its objects go; then "static" when statics do.
 int bid_farewell(const Arguments& arguments) {
   struct Farewell {
     const shoal::Queue<std::string>& queue;
@@ -87,7 +87,8 @@ int bid_farewell(const Arguments& arguments) {
   queue.push("main");
   for (int i = std::stoi(arguments.at(1)); i > 0; --i)
     std::thread([] {
-      thread_local const Farewell of_thread{queue, condition, lock, "object"};
+      thread_local const Farewell first{queue, condition, lock, "first"};
+      thread_local const Farewell last{queue, condition, lock, "last"};
       queue.push("thread");
     }).join();
   return 0;

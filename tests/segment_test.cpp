@@ -885,7 +885,7 @@ TEST_CASE("last calls may come from destructors of a thread's objects and of sta
   std::vector<std::string> words;
   while (const auto word = queue.try_pop()) words.push_back(*word);
   std::vector<std::string> expected = {"main"};
-  for (int i = 0; i < kThreads; ++i) expected.insert(expected.end(), {"thread", "object"});
+  for (int i = 0; i < kThreads; ++i) expected.insert(expected.end(), {"thread", "last", "first"});
   expected.emplace_back("static");
   CHECK(words == expected);
 }

@@ -67,6 +67,14 @@ void give_back(WipedOnFork* words) {
   free_words().push_back(words);
 }
 
+ThreadWord::ThreadWord(void (*end)(void*)) {
+  ::pthread_key_t key = 0;
+  if (::pthread_key_create(&key, end) == 0) key_ = key;
+}
+void ThreadWord::set(void* word) const {
+  if (key_) static_cast<void>(::pthread_setspecific(*key_, word));
+}
+
 void at_fork(void (*prepare)(), void (*parent)(), void (*child)()) {
   ::pthread_atfork(prepare, parent, child);
 }

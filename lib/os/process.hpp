@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace shoal::os {
@@ -22,6 +23,17 @@ struct WipedOnFork {
 };
 WipedOnFork* take_wiped_on_fork();
 void give_back(WipedOnFork* words);
+
+// A word of each thread's, nullptr at first. When a thread ends, after the destructors of all its
+// objects, `end` is called with what stands there, unless that is nullptr; not when the process does.
+class ThreadWord {
+ public:
+  explicit ThreadWord(void (*end)(void*));
+  void set(void* word) const;  // or nothing, where the process has no room for more of them
+
+ private:
+  std::optional<std::uint32_t> key_;
+};
 
 // Calls these around every fork() of the process, in the order that pthread_atfork(3) tells.
 void at_fork(void (*prepare)(), void (*parent)(), void (*child)());
