@@ -122,6 +122,25 @@ TEST_CASE("a repair that throws leaves it abandoned") {
   CHECK(scene.lock.try_lock());
 }
 
+TEST_CASE("a repair that unlocks, and then throws, takes it from nobody") {
+  Scene scene;
+  const auto fail = [&](auto meanwhile) {
+    return throws<int>([&] {
+      scene.lock.recover([&] {
+        scene.lock.unlock();
+        meanwhile();
+        throw 1;
+      });
+    });
+  };
+  CHECK(fail([] {}));
+  CHECK_FALSE(scene.lock.is_locked());
+  Child([&] { scene.lock.lock(); }).succeeds();
+  CHECK(fail([&] { std::thread([&] { scene.lock.lock(); }).join(); }));
+  CHECK(scene.lock.is_locked());
+  CHECK_FALSE(scene.lock.try_lock());  // that thread's still
+}
+
 TEST_CASE("with inherit, the next caller has it, and may lock it again") {
   const Segment segment = Segment::anonymous();
   const RLock lock(segment, "lock", shoal::OnOwnerDeath::inherit);

@@ -85,10 +85,7 @@ class RLock {
     try {
       std::forward<F>(repair)();
     } catch (...) {
-      if (found == detail::kNobody)
-        unlock();
-      else
-        handle_.leave(found);
+      leave(found);
       throw;
     }
     unlock();
@@ -120,6 +117,13 @@ class RLock {
     const detail::OwnerValue found = handle_.take_over();
     handle_.word().depth.store(1, std::memory_order_relaxed);
     return found;
+  }
+  // Makes it what take_over() found. Nothing where the repair has unlocked it, and be it another
+  // thread's by now; nor in the child of one that forked.
+  void leave(detail::OwnerValue found) const {
+    if (!handle_.is_held_by_this_thread() && handle_.is_held()) return;
+    if (found == detail::kNobody && handle_.is_held()) return unlock();
+    handle_.leave(found);
   }
 
   detail::LockHandle handle_;
