@@ -156,12 +156,16 @@ class PipeEnd {
   }
 
   // A thread is known by its id; and the child of a fork that ran no handlers shares nothing.
-  [[nodiscard]] bool is_introduced() const { return handle_.self() != kNobody && this_tid != 0; }
+  [[nodiscard]] bool is_introduced() const {
+    const OwnerValue me = handle_.self();
+    return me != kNobody && me == introduced_.load(std::memory_order_relaxed) && this_tid != 0;
+  }
   void introduce() {
     if (is_introduced()) return;
     const OwnerValue me = join(*handle_.object);
     Machine machine(handle_.object->mapping(), handle_.object->index());
     if (!ends(machine).is_held_by(end_, me)) closed_.store(true, std::memory_order_relaxed);
+    introduced_.store(me, std::memory_order_relaxed);
   }
   bool send_at_once(std::span<const std::byte> message);
   [[gnu::noinline]] Passage send_by_turn(std::span<const std::byte> message, Deadline deadline);
@@ -192,8 +196,9 @@ class PipeEnd {
   PipeLane& lane_in_;
   const core::ByteRing out_;
   const core::ByteRing in_;
-  std::atomic<bool> closed_{true};          // until taken
-  std::atomic<std::uint64_t> asked_at_{0};  // in ticks
+  std::atomic<bool> closed_{true};               // until taken
+  std::atomic<OwnerValue> introduced_{kNobody};  // who has looked whether it shares the end
+  std::atomic<std::uint64_t> asked_at_{0};       // in ticks
   std::atomic<std::uint64_t> sent_at_{0};
   std::atomic<Kept*> kept_{nullptr};  // who has the turn to receive; whole at any time, for fork
 };

@@ -32,6 +32,7 @@
 
 #include "format.hpp"
 #include "support/child.hpp"
+#include "support/expect.hpp"
 #include "support/full_programme.hpp"
 #include "support/gate.hpp"
 #include "support/patience.hpp"
@@ -276,6 +277,24 @@ TEST_CASE(
   Child rival([&] { return !lock.try_lock(); });
   CHECK(rival.succeeds());
   lock.unlock();
+}
+
+TEST_CASE("a raw clone shares none of its parent's ends of pipes, and takes no message away") {
+  const TempName name;
+  const Segment segment(name);
+  const Lock lock(segment, "lock");
+  const shoal::Pipe pipe(segment, "pipe");
+  const shoal::Connection first = pipe.first();
+  const shoal::Connection second = pipe.second();
+  for (int i = 0; i < 2; ++i) first.send(i);
+  CHECK(second.recv<int>() == 0);
+  CHECK(status_of(raw_clone([&] {
+          take_turn(lock);  // from here on it is somebody
+          if (!throws<shoal::Closed>([&] { first.send(2); })) return 1;
+          return throws<shoal::Closed>([&] { static_cast<void>(second.recv<int>()); }) ? 0 : 2;
+        })) == 0);
+  CHECK(second.recv_for<int>(0s) == 1);
+  CHECK_FALSE(second.poll());
 }
 
 TEST_CASE("a raw clone that has the lock and is killed is told of, though its parent lives") {
