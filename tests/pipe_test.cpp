@@ -601,6 +601,23 @@ TEST_CASE("a send that times out has sent nothing, however much of it was on its
   }
 }
 
+TEST_CASE("what a send gave up is nothing to poll for, and nothing to have no room for") {
+  const Segment segment = Segment::anonymous();
+  const Pipe pipe(segment, "pipe", {.capacity = 256});
+  const Connection a = pipe.first();
+  const Connection b = pipe.second();
+  std::vector<std::byte> room(24);
+  for (const bool polls : {true, false}) {
+    CHECK_FALSE(a.send_bytes_for(message(1'000), 0s));
+    if (polls) CHECK_FALSE(b.poll());
+    CHECK_FALSE(a.send_bytes_for(message(1'000), 0s));
+    a.send<int>(5);
+    CHECK(b.poll());
+    CHECK(b.recv_bytes_into(room) == sizeof(int));
+    CHECK_FALSE(b.poll());
+  }
+}
+
 TEST_CASE("what has come of a message when recv_for ends is kept for the next call") {
   const Segment segment = Segment::anonymous();
   const Pipe pipe(segment, "p", {.capacity = 1024});

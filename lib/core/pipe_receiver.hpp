@@ -55,6 +55,10 @@ class PipeReceiver : PipeSide<World, Ring> {
         case detail::Frame::begin:
           if (is_cut_by(header, reception)) return Passage::truncated;
           if (size == 0 || size > detail::kLargestMessage) return Passage::corrupted;
+          if (is_given_up(size)) {
+            advance(0);
+            break;
+          }
           if (!sink.begin(size)) return Passage::no_room;
           advance(0);
           reception = {true, size, head_};
@@ -84,9 +88,15 @@ class PipeReceiver : PipeSide<World, Ring> {
       const Passage found = await_frame(reception, deadline);
       if (found != Passage::done || reception.within) return found;
       const std::uint64_t header = this->ring_.header(head_);
-      if (detail::frame_kind(header) != detail::Frame::part) return Passage::done;
-      if (!is_there(detail::frame_size(header))) return Passage::corrupted;
-      advance(detail::frame_size(header));
+      const std::uint64_t size = detail::frame_size(header);
+      if (detail::frame_kind(header) == detail::Frame::part) {
+        if (!is_there(size)) return Passage::corrupted;
+        advance(size);
+      } else if (detail::frame_kind(header) == detail::Frame::begin && is_given_up(size)) {
+        advance(0);
+      } else {
+        return Passage::done;
+      }
     }
   }
 
@@ -111,6 +121,22 @@ class PipeReceiver : PipeSide<World, Ring> {
     const bool cut = reception.within && (header & detail::kFrameDropsLast) == 0;
     reception.within = false;
     return cut;
+  }
+  // Whether the message of that size that begins at head was given up: then it was never sent, and
+  // its parts are skipped. As far as can be seen: of one that is being sent, no.
+  bool is_given_up(std::uint64_t size) const {
+    std::uint64_t at = head_ + detail::kFrameHeader;
+    while (at != tail_) {
+      const std::uint64_t header = this->ring_.header(at);
+      if (detail::frame_kind(header) != detail::Frame::part)
+        return (header & detail::kFrameDropsLast) != 0;
+      const std::uint64_t part = detail::frame_size(header);
+      if (part >= size || detail::frame_bytes(part) > tail_ - at) return false;
+      size -= part;
+      at += detail::frame_bytes(part);
+    }
+    return this->lane_.dropped_at.load(std::memory_order_relaxed) ==
+           tail_;  // as its sender left it
   }
   void advance(std::uint64_t size) {
     head_ += detail::frame_bytes(size);

@@ -258,6 +258,37 @@ struct AfterSmall : OneWay<3, 128, M> {
   }
 };
 
+// A message whose send gives up where there is no room at once is never seen; what comes after it is.
+struct GivesUp : OneWay<2, 128> {
+  void participant(World& world, int number) {
+    if (number == 1) return receive_all(world);
+    const Passage first = send(world, 0, 10, 8, shoal::detail::kDoNotWait);
+    if (first != Passage::done && first != Passage::timed_out)
+      world.fail("neither sent nor given up");
+    gave_up.store(first == Passage::timed_out);
+    if (send(world, 0, 30, 1) != Passage::done) world.fail("not sent");
+    ends(world).leave(0, process(0));
+  }
+  void receive_all(World& world) {
+    const World::Unkillable whole;
+    std::uint64_t last = 0;
+    for (;;) {
+      Message message;
+      const Passage passage = receive(world, 1, message);
+      const bool is_alone = !world.alive(process(0));
+      if (passage == Passage::gone) break;
+      if (passage == Passage::truncated && is_alone && last == 0) continue;
+      if (passage != Passage::done) world.fail("neither received nor ended");
+      if (message.numbers[0] <= last) world.fail("twice, or out of order");
+      last = message.numbers[0];
+      if (last == 10 && gave_up.load()) world.fail("received what was given up");
+      expect(world, message, last, last == 10 ? 8 : 1);
+    }
+    if (last != 30 && world.alive(process(0))) world.fail("one was lost");
+  }
+  SimAtomic<bool> gave_up{};
+};
+
 // The receiver dies within a message; the next one takes its place, and misses no more than that.
 struct NextReceiver : OneWay<3, 128> {
   void participant(World& world, int number) {
@@ -362,6 +393,14 @@ TEST_CASE("a message in parts is whole, or truncated once, whoever dies; and the
 TEST_CASE("what comes after a small message is received, whoever dies sending that") {
   passes<AfterSmall<>>("pipe.small", many(0), 20'000);
   passes<AfterSmall<>>("pipe.small.kill", many(1), 20'000);
+}
+
+TEST_CASE("a message that was given up is none, and the next follows") {
+  Options options = many(0);
+  options.timeouts_expected = true;
+  passes<GivesUp>("pipe.gives_up", options, 20'000);
+  options.kills = 1;
+  passes<GivesUp>("pipe.gives_up.kill", options, 20'000);
 }
 
 TEST_CASE("a receiver that dies takes no more than its message with it") {
