@@ -123,7 +123,8 @@ class PipeReceiver : PipeSide<World, Ring> {
     return cut;
   }
   // Whether the message of that size that begins at head was given up: then it was never sent, and
-  // its parts are skipped. As far as can be seen: of one that is being sent, no.
+  // its parts are skipped. As far as can be seen: of one that is being sent, no. Relaxed, for nothing
+  // else is read by it (L1): who comes too early takes it for one that is being sent.
   bool is_given_up(std::uint64_t size) const {
     std::uint64_t at = head_ + detail::kFrameHeader;
     while (at != tail_) {
@@ -135,8 +136,7 @@ class PipeReceiver : PipeSide<World, Ring> {
       size -= part;
       at += detail::frame_bytes(part);
     }
-    return this->lane_.dropped_at.load(std::memory_order_relaxed) ==
-           tail_;  // as its sender left it
+    return this->lane_.dropped_at.load(std::memory_order_relaxed) == tail_;
   }
   void advance(std::uint64_t size) {
     head_ += detail::frame_bytes(size);
