@@ -169,7 +169,7 @@ class QueueHandle::Call {
       return found || closed ? core::Look::done : core::Look::wait;
     });
     // One wake may have stood for the room of several items, or been spent on one who gave up.
-    if (has_slept) core::pass_on(machine_, word().pushers, 1);
+    if (has_slept) core::pass_on(machine_, word().pushers, true);
     if (closed) claimed(core::RingOutcome::closed);
     return found;
   }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "shoal/semaphore.hpp"
 
+#include <algorithm>
+#include <cstdint>
 #include <stdexcept>
 
 #include "core/bounded_semaphore.hpp"
@@ -91,6 +93,11 @@ void Semaphore::end_release(int n, detail::Added added) const {
                               std::to_string(n) + ") would make more than INT_MAX permits");
   Machine machine(handle_.object->mapping(), handle_.object->index());
   core::wake(machine, handle_.word->sleepers, n);
+}
+
+int Semaphore::value() const {
+  const std::int64_t count = handle_.word->count.load(std::memory_order_relaxed);
+  return static_cast<int>(std::clamp<std::int64_t>(count, 0, detail::kMostPermits));
 }
 
 int Semaphore::waiting() const { return count_waiting(*handle_.object); }

@@ -80,7 +80,7 @@ void describe_array(const Subject& subject, Description& description) {
 
 void describe_semaphore(const Subject& subject, Description& description) {
   const auto count = subject.view.read(subject.object, 0, sizeof(detail::SemaphoreWord))
-                         .get<std::int32_t>(offsetof(detail::SemaphoreWord, count));
+                         .get<std::int64_t>(offsetof(detail::SemaphoreWord, count));
   if (count < 0) throw Damaged("its count is negative");
   description.facts["permits"] = count;
   description.line = plural(static_cast<std::uint64_t>(count), "permit", "permits");

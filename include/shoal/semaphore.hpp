@@ -54,7 +54,7 @@ class Semaphore {
     if (added != detail::Added::nobody_sleeps) end_release(n, added);
   }
 
-  [[nodiscard]] int value() const { return handle_.word->count.load(std::memory_order_relaxed); }
+  [[nodiscard]] int value() const;
   [[nodiscard]] int waiting() const;  // how many threads, of all processes, are waiting
 
  private:

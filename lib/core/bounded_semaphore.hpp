@@ -39,7 +39,7 @@ class BoundedSemaphore {
       if (glance == Glance::quick && available() == 0) return Look::wait;
       return take_one() ? Look::done : Look::wait;
     });
-    pass_on(world_, word_.sleepers, available());  // as core::acquire() does
+    pass_on(world_, word_.sleepers, available() > 0);  // as core::acquire() does
     return acquired;
   }
 

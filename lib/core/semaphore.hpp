@@ -3,8 +3,9 @@
 
 // The slow path of a semaphore; its word and its orders are in shoal/detail/semaphore_word.hpp.
 //
-// Killed after a CAS, a process has taken its permit with it, or given what it gave; a wake that it
-// owed is found out when the sleepers' slices end.
+// Killed after it has changed the count, a process has taken its permit with it, or given what it
+// gave, even where it would have been refused; a wake that it owed is found out when the sleepers'
+// slices end.
 
 #include "core/wait.hpp"
 #include "shoal/detail/semaphore_word.hpp"
@@ -22,7 +23,7 @@ bool acquire(World& world, SemaphoreWordOf<World>& word, Deadline deadline) {
   });
   // One wake may stand for two releases, of which the second found the flag already down; or it
   // was spent on a waiter that gave up. Where permits are left, it is passed on.
-  pass_on(world, word.sleepers, word.count.load(std::memory_order_relaxed));
+  pass_on(world, word.sleepers, word.count.load(std::memory_order_relaxed) > 0);
   return acquired;
 }
 

@@ -158,7 +158,7 @@ class TaskList {
     });
     // A wake may have been spent on this worker while others sleep.
     if (claimed)
-      core::pass_on(world, words_.idle, has_more() ? 1 : 0);
+      core::pass_on(world, words_.idle, has_more());
     else
       leave(world, note);
     return claimed;

@@ -80,8 +80,10 @@ void wake(World& world, typename World::template Atomic<std::uint32_t>& sleepers
 
 // Wakes one more sleeper, where there are any, and something is left for it.
 template <class World>
-void pass_on(World& world, typename World::template Atomic<std::uint32_t>& sleepers, int left) {
-  if (left > 0 && (sleepers.load(std::memory_order_relaxed) & detail::kSomebodySleeps) != 0)
+void pass_on(World& world, typename World::template Atomic<std::uint32_t>& sleepers,
+             bool something_is_left) {
+  if (something_is_left &&
+      (sleepers.load(std::memory_order_relaxed) & detail::kSomebodySleeps) != 0)
     core::wake(world, sleepers, 1);
 }
 

@@ -274,7 +274,7 @@ auto wait_for_blocks(World& world, SimAtomic<std::uint32_t>& pushers, std::int64
     first = claim(glance);
     return first ? Look::done : Look::wait;
   });
-  if (has_slept) shoal::core::pass_on(world, pushers, 1);
+  if (has_slept) shoal::core::pass_on(world, pushers, true);
   return first;
 }
 

@@ -5,6 +5,8 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <cstdint>
+#include <string>
 
 #include "core/bounded_semaphore.hpp"
 #include "core/schedules.hpp"
@@ -12,6 +14,7 @@
 
 using namespace shoal_test;
 using shoal::detail::kForever;
+using shoal::detail::kMostPermits;
 using shoal::detail::OwnerValue;
 
 namespace {
@@ -37,6 +40,34 @@ struct TwoPermits {
   }
 
   shoal::detail::BasicSemaphoreWord<World::Atomics> word;
+};
+
+// As many permits as fit, and two release one more each, while another one acquires.
+struct AsManyAsFit {
+  using World = SimWorld<>;
+  static constexpr int kParticipants = 3;
+
+  AsManyAsFit() { word.count.store(kMostPermits); }
+  void participant(World& world, int number) {
+    if (number > 0) {
+      released += shoal::detail::add_permits(word, 1) != shoal::detail::Added::overflow ? 1 : 0;
+    } else if (shoal::detail::take_permit(word)) {
+      acquired = 1;
+    } else {
+      world.fail("no permit where there are as many as fit");
+    }
+  }
+  static OwnerValue owner(int participant) { return process(participant); }
+  std::string check(const Outcome& outcome) const {
+    if (outcome.kills > 0) return "";
+    const std::int64_t count = word.count.load();
+    if (count > kMostPermits) return "more permits than fit";
+    return count == kMostPermits - acquired + released ? "" : "permits were lost, or made";
+  }
+
+  shoal::detail::BasicSemaphoreWord<World::Atomics> word;
+  int acquired = 0;
+  int released = 0;
 };
 
 // One permit, which belongs to whoever has it; three want it in turn.
@@ -78,6 +109,10 @@ TEST_CASE("as many acquire as were released, whoever is killed waiting") {
   Options options = with_kills(kExhaustive, 1);
   options.preemptions = 2;
   passes<TwoPermits>("semaphore.two.kill", options, 10'000);
+}
+
+TEST_CASE("a release of more permits than fit changes nothing, whoever acquires meanwhile") {
+  passes<AsManyAsFit>("semaphore.full", kExhaustive, 100);
 }
 
 TEST_CASE("a bounded permit comes back from the dead, and is never two") {

@@ -178,8 +178,16 @@ struct ReleaseTooMany : SemaphoreScene<std::numeric_limits<int>::max() - 1> {
   void operate() override {
     try {
       semaphore.release(2);
+      throw std::logic_error("more permits than fit");
     } catch (const std::overflow_error&) {
     }
+  }
+  // Killed while it is refused, it has released them or not.
+  std::string survive(const Fate& fate) override {
+    const int now = semaphore.value();
+    if (now != permits && (fate.completed || now != std::numeric_limits<int>::max()))
+      return std::to_string(now) + " permits, not " + std::to_string(permits);
+    return semaphore.try_acquire() ? "" : "no permit where there are as many as fit";
   }
 };
 

@@ -12,30 +12,34 @@ namespace shoal::detail {
 
 // A counting semaphore in shared memory. The slow path is in lib/core/semaphore.hpp.
 //
-//   count      permits that anyone may take: 0 to INT_MAX. Anyone, by CAS
+//   count      permits that anyone may take: 0 to INT_MAX. Anyone, by an atomic read-modify-write.
+//              Above INT_MAX: a release of too many is about to be refused, and takes them back; or
+//              was killed before it did, and they stay.
 //   sleepers   the wait's: lib/core/wait.hpp
 //
-// R1 -> A1   release() adds by a CAS (release); the CAS that takes a permit reads it or a later one
-//            of the same release sequence (acquire): who acquires sees what was done before the
+// R1 -> A1   release() adds (release); the CAS that takes a permit reads that sum or a later one of
+//            the same release sequence (acquire): who acquires sees what was done before the
 //            release.
 // M1 -> M2   release() changes count, then loads sleepers; a sleeper stores sleepers, then loads
-//            count: see lib/core/wait.hpp. Sequentially consistent here: the CAS is a barrier
+//            count: see lib/core/wait.hpp. Sequentially consistent here: the addition is a barrier
 //            anyway.
 template <class World>
 struct alignas(64) BasicSemaphoreWord {
   template <class T>
   using Atomic = typename World::template Atomic<T>;
 
-  Atomic<std::int32_t> count;
+  Atomic<std::int64_t> count;
   Atomic<std::uint32_t> sleepers;
 };
 using SemaphoreWord = BasicSemaphoreWord<MachineAtomics>;
 static_assert(std::is_standard_layout_v<SemaphoreWord> && sizeof(SemaphoreWord) == 64);
 
+inline constexpr std::int64_t kMostPermits = std::numeric_limits<int>::max();
+
 // Takes a permit, where there is one.
 template <class World>
 bool take_permit(BasicSemaphoreWord<World>& word) {
-  std::int32_t count = word.count.load(std::memory_order_relaxed);  // the CAS checks it
+  std::int64_t count = word.count.load(std::memory_order_relaxed);  // the CAS checks it
   while (count > 0)
     if (word.count.compare_exchange_weak(count, count - 1, std::memory_order_acquire,  // A1
                                          std::memory_order_relaxed))
@@ -45,14 +49,22 @@ bool take_permit(BasicSemaphoreWord<World>& word) {
 
 enum class Added { nobody_sleeps, somebody_sleeps, overflow };
 
-// Adds n permits, where they fit. somebody_sleeps: they are to be woken.
+// Takes back n permits that were too many. False where they are not any more: others took some.
 template <class World>
-[[nodiscard]] Added add_permits(BasicSemaphoreWord<World>& word, std::int32_t n) {
-  std::int32_t count = word.count.load(std::memory_order_relaxed);  // the CAS checks it
-  do {
-    if (count > std::numeric_limits<std::int32_t>::max() - n) return Added::overflow;
-  } while (!word.count.compare_exchange_weak(count, count + n, std::memory_order_seq_cst,  // R1, M1
-                                             std::memory_order_relaxed));
+bool take_back(BasicSemaphoreWord<World>& word, int n) {
+  std::int64_t count = word.count.load(std::memory_order_relaxed);  // the CAS checks it
+  while (count > kMostPermits)
+    if (word.count.compare_exchange_weak(count, count - n, std::memory_order_relaxed)) return true;
+  return false;
+}
+
+// Adds n permits, where they fit. somebody_sleeps: they are to be woken. Adds first, and then looks
+// whether they fit: a look before would have to wait for the caller's own CAS on the same word, a
+// quarter of an acquire() and a release().
+template <class World>
+[[nodiscard]] Added add_permits(BasicSemaphoreWord<World>& word, int n) {
+  const std::int64_t count = word.count.fetch_add(n, std::memory_order_seq_cst);  // R1, M1
+  if (count > kMostPermits - n && take_back(word, n)) return Added::overflow;
   return (word.sleepers.load(std::memory_order_seq_cst) & kSomebodySleeps) != 0  // M1
              ? Added::somebody_sleeps
              : Added::nobody_sleeps;
