@@ -63,11 +63,11 @@ std::string spelled(const Owner& owner) {
                  (owner ? spelled(*owner) + " does" : "nobody does"));
 }
 
-core::LockResult take_slowly(const Object& object, LockWord& word, Deadline deadline,
+core::LockResult take_slowly(const Object& object, LockWord& word, Pace& pace, Deadline deadline,
                              core::Abandoned abandoned) {
   const OwnerValue me = join(object);
   Machine machine(object.mapping(), object.index());
-  const core::LockResult result = core::lock(machine, word, me, deadline, abandoned);
+  const core::LockResult result = core::lock(machine, word, pace, me, deadline, abandoned);
   if (result.outcome == core::LockOutcome::taken || result.outcome == core::LockOutcome::inherited)
     note_holder(word, this_tid, me);
   return result;
@@ -87,15 +87,29 @@ LockHandle::LockHandle(std::shared_ptr<const Object> object, LockWord& word)
         return OpenedObject{std::move(object), &word, sizeof word, self};
       }()) {}
 
+// As take(), where something has been learned. A function of its own: it needs little of what
+// take_slowly() does.
+bool LockHandle::take_in_time(Deadline deadline) const {
+  const std::uint32_t tid = this_tid;
+  const OwnerValue me = self();
+  Machine machine(handle_.object->mapping(), handle_.object->index());
+  if (tid == 0 || !core::take_in_time(machine, word(), pace_, me, deadline)) return false;
+  note_holder(word(), tid, me);
+  return true;
+}
+
 bool LockHandle::take_until(Deadline deadline) const {
-  const auto result = take_slowly(*handle_.object, word(), deadline, core::Abandoned::is_told);
+  if (pace_.is_known() && take_in_time(deadline)) return true;
+  const auto result =
+      take_slowly(*handle_.object, word(), pace_, deadline, core::Abandoned::is_told);
   if (result.outcome == core::LockOutcome::abandoned)
     throw_owner_died(*handle_.object, word(), result.found);
   return result.outcome != core::LockOutcome::timed_out;
 }
 
 OwnerValue LockHandle::take_over() const {
-  const auto result = take_slowly(*handle_.object, word(), kForever, core::Abandoned::is_taken);
+  const auto result =
+      take_slowly(*handle_.object, word(), pace_, kForever, core::Abandoned::is_taken);
   return result.outcome == core::LockOutcome::inherited ? result.found : kNobody;
 }
 

@@ -21,6 +21,7 @@
 #include "core/wait.hpp"
 #include "core/world.hpp"
 #include "shoal/detail/lock_word.hpp"
+#include "shoal/detail/pace.hpp"
 
 namespace shoal::core {
 
@@ -185,29 +186,63 @@ struct LockResult {
   OwnerValue found;
 };
 
+// Lets so many ticks pass, touching nothing that is shared.
+template <class World>
+void stay_away(World& world, std::uint64_t ticks) {
+  for (const std::uint64_t begin = world.ticks(); world.ticks() - begin < ticks;) continue;
+}
+
+// The first look, when the handle has learned that it should be.
+template <class World>
+bool take_in_time(World& world, LockWordOf<World>& word, detail::Pace& pace, OwnerValue me,
+                  Deadline deadline) {
+  if (deadline != detail::kDoNotWait && pace.wait() > 0) stay_away(world, pace.wait());
+  if (!detail::take_if_free(word, me)) return false;
+  pace.found_free();
+  return true;
+}
+
 // Looks seldom at first: each look takes the lock's cache line away from its holder, and a lock that
 // is held for a moment only is taken and given back many times in the time of one hand-over. Who
-// has waited for longer than that looks often.
+// has waited for longer than that looks often; and who came later than it could, from the first.
 template <class World>
-bool rest_and_look(World& world, LockAttempt<World>& attempt) {
-  if constexpr (World::kRests > 0)
-    for (int i = 0; i < World::kRests; ++i) {
+bool rest_and_look(World& world, LockAttempt<World>& attempt, bool came_later) {
+  constexpr int kOften = 3;
+  for (int i = 0; i < (came_later ? kOften * World::kRests : World::kRests); ++i) {
+    if (came_later)
+      stay_away(world, detail::Pace::kBetweenLooks);
+    else
       world.rest();
-      if (attempt.look(Glance::quick) == Look::done) return true;
-    }
+    if (attempt.look(Glance::quick) == Look::done) return true;
+  }
   return false;
 }
 
-// Takes the lock, or says why not. `deadline`: kDoNotWait looks once, closely.
+// Takes the lock, or says why not. `deadline`: kDoNotWait looks once, closely. Else the caller has
+// looked already. `pace`: its handle's.
+template <class World>
+LockResult lock(World& world, LockWordOf<World>& word, detail::Pace& pace, OwnerValue me,
+                Deadline deadline, Abandoned abandoned = Abandoned::is_told) {
+  LockAttempt<World> attempt(world, word, me, abandoned);
+  bool done = false;
+  if constexpr (World::kRests > 0)
+    if (deadline != detail::kDoNotWait) {
+      pace.found_held();
+      done = rest_and_look(world, attempt, pace.wait() > 0);
+    }
+  if (!done)
+    done = core::wait(world, word.sleepers, deadline,
+                      [&](Glance glance) { return attempt.look(glance); });
+  if (!done) attempt.give_up();
+  return {attempt.outcome(), attempt.found()};
+}
+
+// The same, for a lock that is held for a few instructions.
 template <class World>
 LockResult lock(World& world, LockWordOf<World>& word, OwnerValue me, Deadline deadline,
                 Abandoned abandoned = Abandoned::is_told) {
-  LockAttempt<World> attempt(world, word, me, abandoned);
-  const bool done = (deadline != detail::kDoNotWait && rest_and_look(world, attempt)) ||
-                    core::wait(world, word.sleepers, deadline,
-                               [&](Glance glance) { return attempt.look(glance); });
-  if (!done) attempt.give_up();
-  return {attempt.outcome(), attempt.found()};
+  detail::Pace nothing_learned;
+  return lock(world, word, nothing_learned, me, deadline, abandoned);
 }
 
 // Wakes after a release that asked for it: one sleeper; or all, where one of them has a

@@ -3,12 +3,15 @@
 
 // Small programs around a lock, for the scheduler: the production core, in a simulated world.
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
 #include "core/lock.hpp"
 #include "shoal/detail/lock_word.hpp"
 #include "shoal/detail/owner_value.hpp"
+#include "shoal/detail/pace.hpp"
 #include "support/scheduler.hpp"
 
 namespace shoal_test {
@@ -21,14 +24,23 @@ using shoal::detail::kForever;
 using shoal::detail::kNobody;
 using shoal::detail::Mutant;
 using shoal::detail::OwnerValue;
+using shoal::detail::Pace;
 
 // A lock and what it protects. Two relaxed numbers, which whoever holds the lock makes different
-// and then equal again: somebody else inside, or a section not seen whole, shows.
-template <Mutant M>
+// and then equal again: somebody else inside, or a section not seen whole, shows. `Late`: everybody
+// has learned to come later; no time passes meanwhile.
+template <Mutant M, bool Late = false>
 class Guarded {
  public:
-  struct World : SimWorld<M> {
+  class World : public SimWorld<M> {
+   public:
     using Atomics = SimWorld<M>;
+    static constexpr int kRests = Late ? 1 : 0;
+    std::uint64_t ticks() { return ticks_ += Pace::kLongestWait; }
+    void rest() {}
+
+   private:
+    std::uint64_t ticks_ = 0;
   };
   template <class T>
   using Atomic = SimAtomic<T>;
@@ -37,14 +49,21 @@ class Guarded {
     return shoal::detail::owner_value(static_cast<std::uint32_t>(participant), 7);
   }
 
+  Guarded() {
+    for (Pace& pace : paces_)
+      while (Late && pace.wait() == 0) pace.found_held();
+  }
+
   // As the handle does: the fast path, else the slow one.
   LockOutcome take(World& world, OwnerValue me, Deadline deadline = kForever) {
     constexpr std::uint32_t kTid = 1;
-    if (shoal::detail::take_if_free(word, me)) {
+    Pace& pace = paces_[shoal::detail::record_of(me)];
+    if (pace.is_known() ? shoal::core::take_in_time(world, word, pace, me, deadline)
+                        : shoal::detail::take_if_free(word, me)) {
       shoal::detail::note_holder(word, kTid, me);
       return LockOutcome::taken;
     }
-    const auto result = shoal::core::lock(world, word, me, deadline);
+    const auto result = shoal::core::lock(world, word, pace, me, deadline);
     if (result.outcome == LockOutcome::abandoned) check_obituary(world, result.found);
     if (result.outcome == LockOutcome::taken || result.outcome == LockOutcome::inherited)
       shoal::detail::note_holder(word, kTid, me);
@@ -84,6 +103,8 @@ class Guarded {
   shoal::detail::BasicLockWord<SimWorld<M>> word;
 
  private:
+  static constexpr std::size_t kMost = 3;
+
   // Holds as long as nobody else dies: the models kill once.
   void check_obituary(World& world, OwnerValue found) {
     const OwnerValue dead = shoal::detail::owner_of(found);
@@ -92,14 +113,15 @@ class Guarded {
       world.fail("told of a death, but not whose");
   }
 
+  std::array<Pace, kMost> paces_;
   Atomic<int> begun_{};
   Atomic<int> ended_{};
 };
 
 // Each participant takes the lock so many times. With `inherits`, who dies is not told of.
-template <Mutant M, int Participants, int Rounds, bool Inherits = false>
-struct Contenders : Guarded<M> {
-  using Base = Guarded<M>;
+template <Mutant M, int Participants, int Rounds, bool Inherits = false, bool Late = false>
+struct Contenders : Guarded<M, Late> {
+  using Base = Guarded<M, Late>;
   using World = typename Base::World;
   static constexpr int kParticipants = Participants;
 

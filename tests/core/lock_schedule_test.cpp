@@ -104,6 +104,12 @@ TEST_CASE("with inherit, the next one gets it, and knows") {
   passes<Contenders<Mutant::none, 2, 1, true>>("lock.inherit", with_kills(kExhaustive, 1), 1'000);
 }
 
+TEST_CASE("who has learned to come later takes it as the others do, and one may be killed") {
+  passes<Contenders<Mutant::none, 2, 2, false, true>>("lock.late", kExhaustive, 5'000);
+  passes<Contenders<Mutant::none, 2, 1, false, true>>("lock.late.kill", with_kills(kExhaustive, 1),
+                                                      1'000);
+}
+
 TEST_CASE("three take it, two of them are killed at random") {
   passes<Contenders<Mutant::none, 3, 2>>("lock.three", random_choice(0), 20'000);
   passes<Contenders<Mutant::none, 3, 2, true>>("lock.three.kill", random_choice(2), 20'000);

@@ -204,21 +204,21 @@ TEST_CASE("no operation costs more than it did") {
           lock.lock();
           lock.unlock();
         },
-        {42, 1});
+        {45, 1});
   const shoal::RLock rlock(segment, "rlock");
   costs("RLock: lock, unlock",
         [&] {
           rlock.lock();
           rlock.unlock();
         },
-        {67, 1});
+        {70, 1});
   const shoal::Semaphore semaphore(segment, "semaphore", 1);
   costs("Semaphore: acquire, release",
         [&] {
           semaphore.acquire();
           semaphore.release();
         },
-        {22, 2});
+        {27, 2});
   const shoal::BoundedSemaphore bounded(segment, "bounded", 1);
   costs("BoundedSemaphore: acquire, release",
         [&] {

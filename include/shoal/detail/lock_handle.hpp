@@ -8,6 +8,7 @@
 #include "shoal/detail/deadline.hpp"
 #include "shoal/detail/lock_word.hpp"
 #include "shoal/detail/object.hpp"
+#include "shoal/detail/pace.hpp"
 #include "shoal/error.hpp"
 #include "shoal/on_owner_death.hpp"
 #include "shoal/open.hpp"
@@ -30,11 +31,11 @@ class LockHandle {
   [[nodiscard]] const Object& object() const { return *handle_.object; }
   [[nodiscard]] OwnerValue self() const { return handle_.self(); }
 
-  // Takes it, where one CAS does.
+  // Takes it, where one CAS does, and nothing has been learned about the time for it.
   [[nodiscard]] bool take() const {
     const std::uint32_t tid = this_tid;
     const OwnerValue me = self();
-    if (tid == 0 || !take_if_free(word(), me)) return false;
+    if (tid == 0 || pace_.is_known() || !take_if_free(word(), me)) return false;
     note_holder(word(), tid, me);
     return true;
   }
@@ -74,12 +75,14 @@ class LockHandle {
   }
 
  private:
+  [[nodiscard]] bool take_in_time(Deadline deadline) const;
   [[nodiscard]] bool is_held_slow() const;
   void give_back_slow() const;
   void wake() const;
   void throw_if_dead(OwnerValue seen) const;
 
   Handle<LockWord> handle_;
+  mutable Pace pace_;
 };
 
 }  // namespace shoal::detail
