@@ -31,12 +31,14 @@ struct Contender {
 };
 
 // What a contender is to reach: so many times the time of another one at most, in the same round.
-// Where none is named: so many nanoseconds.
+// Where none is named: so many nanoseconds; or so many times the operations of whichever process had
+// the fewest.
 struct Target {
   std::string contender;
   std::string against;
   double most;
   double most_shared = 0;  // with the library as a shared one; 0: nothing is said of that
+  bool is_fairness = false;
 };
 
 // What the times of a table are printed in.

@@ -68,9 +68,11 @@ Sample uncontended() {
   return judged(one_of(report), report, 2 * kTimes);
 }
 
-// Workers take turns for a while: each `section` nanoseconds under the lock, and as many outside.
+// Workers take turns for a while: each `section` nanoseconds under the lock, and as many outside. More
+// of them than cores: for so long that each has a core many times.
 template <class Lock>
 Sample contended(int workers, std::chrono::nanoseconds section) {
+  const std::chrono::milliseconds time(workers > 2 ? 400 : 120);
   const std::uint64_t steps = steps_in(section);
   const auto work = [steps](const Worker& worker, const Place& place) {
     const auto lock = open_together<Lock>(worker, place);
@@ -82,7 +84,7 @@ Sample contended(int workers, std::chrono::nanoseconds section) {
     }
     worker.report(mine, Clock::now() - begin);
   };
-  const Report report = in_workers<Lock>(workers, work, std::chrono::milliseconds(120));
+  const Report report = in_workers<Lock>(workers, work, time);
   const Sample sample{report.ns / static_cast<double>(report.operations),
                       static_cast<double>(report.most) / static_cast<double>(report.least),
                       report.broken};
@@ -218,18 +220,19 @@ std::vector<Case> lock_cases() {
                    0,
                    {{"shoal::Lock", "pthread mutex", 0.55, 0.65}}});
   for (const int workers : {2, 4})
-    for (const int section : {0, 200})
+    for (const int section : {0, 200}) {
+      std::vector<Target> targets{
+          {"shoal::Lock", "pthread mutex", workers == 2 ? 1 / 1.7 : 1 / 1.4}};
+      if (workers == 4) targets.push_back({"shoal::Lock", "", 2, 0, true});
       cases.push_back(
           {"lock.contended." + std::to_string(workers) + "." + std::to_string(section),
            std::to_string(workers) + " processes, each " + std::to_string(section) +
                " ns under the lock and as long outside it; time per turn, of whichever process",
-           "pthread mutex",
-           contenders([=]<class Lock>(Type<Lock>) {
+           "pthread mutex", contenders([=]<class Lock>(Type<Lock>) {
              return contended<Lock>(workers, std::chrono::nanoseconds(section));
            }),
-           kNanoseconds,
-           0,
-           {{"shoal::Lock", "pthread mutex", workers == 2 ? 1 / 1.7 : 1 / 1.4}}});
+           kNanoseconds, 0, std::move(targets)});
+    }
   auto of_hand_over = contenders([]<class Lock>(Type<Lock>) { return handed_over<Lock>(); });
   of_hand_over.push_back({"exchange, never yields", handed_over<NeverYields>, true});
   of_hand_over.push_back(cache_line_one_way());
@@ -244,11 +247,11 @@ std::vector<Case> lock_cases() {
     return starved<Lock>(4, 2, std::chrono::seconds(10));
   };
   cases.push_back({"lock.starvation",
-                   "4 processes on 2 cores, 10 s each contender, once; the longest wait of any",
+                   "4 processes on 2 cores, for 10 s; the longest wait of any",
                    "pthread mutex",
                    contenders(starving, Whom::some),
                    kMilliseconds,
-                   1,
+                   3,
                    {{"shoal::Lock", "pthread mutex", 1}}});
   return cases;
 }

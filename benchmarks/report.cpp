@@ -61,7 +61,8 @@ nlohmann::json targets_of(const Case& of, const std::string& contender, bool is_
   for (const Target& target : of.targets) {
     const double most = is_shared ? target.most_shared : target.most;
     if (target.contender == contender && most > 0)
-      all.push_back({{"against", target.against}, {"most", most}});
+      all.push_back(
+          {{"against", target.against}, {"most", most}, {"is_fairness", target.is_fairness}});
   }
   return all;
 }

@@ -15,7 +15,7 @@ Figures::Row row_of(const json& line) {
   row.contender = line.at("contender");
   row.is_limit = line.at("is_limit");
   for (const json& target : line.at("targets"))
-    row.targets.push_back({target.at("against"), target.at("most")});
+    row.targets.push_back({target.at("against"), target.at("most"), target.at("is_fairness")});
   row.broken = line.value("broken", "");
   const auto values = [&](const char* name) { return line.value(name, std::vector<double>{}); };
   row.ns = values("ns");

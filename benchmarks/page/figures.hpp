@@ -11,10 +11,12 @@ namespace bench {
 // What shoal_bench --json has written: see report.hpp.
 
 struct Figures {
-  // So many times the median of another one at most; where none is named, so many nanoseconds.
+  // So many times the median of another one at most; where none is named, so many nanoseconds, or so
+  // many times the fewest turns.
   struct Target {
     std::string against;
     double most;
+    bool is_fairness;
   };
   struct Row {
     std::string contender;

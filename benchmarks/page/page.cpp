@@ -28,13 +28,16 @@ Spread ratio(const Row& row, const Row& to) { return spread_of_ratios(row.ns, to
 std::string target_line(const Table& table, const Row& row, const Figures::Target& target) {
   const Row* const against = table.find(target.against);
   if (!row.broken.empty() || (!target.against.empty() && against == nullptr)) return "";
-  const Spread found = against != nullptr ? ratio(row, *against) : spread(row.ns);
-  const std::string line = "| " + table.name + " | " + row.contender + " | " +
-                           (against != nullptr ? times_text(target.most) + " of " + target.against
-                                               : time_text(target.most)) +
-                           " | " + (against != nullptr ? times_text(found) : time_text(found)) +
-                           " | ";
-  return line +
+  const Spread found = target.is_fairness   ? spread(row.fairness)
+                       : against != nullptr ? ratio(row, *against)
+                                            : spread(row.ns);
+  const bool is_time = !target.is_fairness && against == nullptr;
+  const std::string most = is_time ? time_text(target.most) : times_text(target.most);
+  const std::string of = target.is_fairness   ? " of the fewest turns"
+                         : against != nullptr ? " of " + target.against
+                                              : "";
+  return "| " + table.name + " | " + row.contender + " | " + most + of + " | " +
+         (is_time ? time_text(found) : times_text(found)) + " | " +
          (found.median <= target.most  ? "yes"
           : found.least <= target.most ? "now and then"
                                        : "**no**") +
