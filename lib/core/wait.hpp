@@ -99,18 +99,19 @@ void let_burst_grow(World& world, std::uint64_t burst) {
     for (int i = 0; burst >= kBurst && i < kPause; ++i) world.rest();
 }
 
-// Looks a bounded number of times without sleeping. True: done.
+// Looks a bounded number of times without sleeping. True: done. After each yield it looks as often as
+// before: a yield may cost as much as a time slice, and where it takes its turn with others, one look
+// at that moment may find it theirs again and again.
 template <class World, class Looker>
 bool spin(World& world, Looker& look) {
-  for (int i = 0; i < World::kLooks; ++i) {
-    if (look(Glance::quick) == Look::done) return true;
-    world.pause();
-  }
-  for (int i = 0; i < World::kYields; ++i) {
+  for (int yields = 0;; ++yields) {
+    for (int looks = 0; looks < World::kLooks; ++looks) {
+      if (look(Glance::quick) == Look::done) return true;
+      world.pause();
+    }
+    if (yields == World::kYields) return false;
     world.yield();
-    if (look(Glance::quick) == Look::done) return true;
   }
-  return false;
 }
 
 // Sleeps in slices until a look is done (true) or the deadline has passed (false).
