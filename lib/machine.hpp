@@ -23,7 +23,7 @@ class Machine : public MachineAtomics {
   // its waker: a few looks, for whoever runs on another CPU; then yields, for whoever needs this
   // one.
   static constexpr int kLooks = 100;
-  static constexpr int kYields = 4;
+  static constexpr int kYields = 3;
   static constexpr int kRests = 8;
   // From the last instruction of a process that is killed, until its parent is told, 19 us passed at
   // the least.

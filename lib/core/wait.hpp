@@ -99,19 +99,21 @@ void let_burst_grow(World& world, std::uint64_t burst) {
     for (int i = 0; burst >= kBurst && i < kPause; ++i) world.rest();
 }
 
-// Looks a bounded number of times without sleeping. True: done. After each yield it looks as often as
-// before: a yield may cost as much as a time slice, and where it takes its turn with others, one look
-// at that moment may find it theirs again and again.
+// Looks a bounded number of times without sleeping. True: done. Looks several times after each yield,
+// which may cost a time slice: where others take and give in turns, a single look at that moment may
+// find it theirs again and again.
 template <class World, class Looker>
 bool spin(World& world, Looker& look) {
-  for (int yields = 0;; ++yields) {
-    for (int looks = 0; looks < World::kLooks; ++looks) {
-      if (look(Glance::quick) == Look::done) return true;
+  constexpr int kBetweenYields = std::max(1, World::kLooks / 10);
+  constexpr int kAll = World::kLooks + World::kYields * kBetweenYields;
+  for (int i = 1; i <= kAll; ++i) {
+    if (look(Glance::quick) == Look::done) return true;
+    if (i >= World::kLooks && i < kAll && (i - World::kLooks) % kBetweenYields == 0)
+      world.yield();
+    else
       world.pause();
-    }
-    if (yields == World::kYields) return false;
-    world.yield();
   }
+  return false;
 }
 
 // Sleeps in slices until a look is done (true) or the deadline has passed (false).

@@ -258,7 +258,7 @@ TEST_CASE("array: killed while storing under its own lock") {
 }
 
 TEST_CASE("array: killed while waiting to store an element") {
-  kill_everywhere<StoreWaits<Bytes<100>>>("array.store, waits", {3000, 60, 3}, waiting());
+  kill_everywhere<StoreWaits<Bytes<100>>>("array.store, waits", {3000, 45, 3}, waiting());
 }
 
 TEST_CASE("array: killed while storing after one who was killed") {

@@ -379,7 +379,7 @@ StepOptions told() {
 // Long enough to spin, and to sleep once or twice.
 StepOptions waiting() {
   StepOptions options = where_changed();
-  options.instructions = 3600;
+  options.instructions = 4000;
   return options;
 }
 
@@ -395,11 +395,11 @@ StepOptions each_nth(std::size_t stride, std::size_t stride_in_full) {
 TEST_SUITE_BEGIN("step-kill: barrier");
 
 TEST_CASE("barrier: killed while arriving first, or in the middle: it breaks for the others") {
-  kill_everywhere<Arrive<2, 0>>("barrier.arrive, first of two", {1000, 50, 5}, waiting());
-  kill_everywhere<Arrive<3, 1>>("barrier.arrive, second of three", {1000, 50, 5}, waiting());
+  kill_everywhere<Arrive<2, 0>>("barrier.arrive, first of two", {1000, 40, 5}, waiting());
+  kill_everywhere<Arrive<3, 1>>("barrier.arrive, second of three", {1000, 40, 5}, waiting());
   kill_in_full_programme<ArriveTimesOut>(
       "barrier.arrive_for, second of three",
-      {.instructions = 1000, .points = 50, .states = 6, .strays = true}, waiting());
+      {.instructions = 1000, .points = 40, .states = 6, .strays = true}, waiting());
 }
 
 TEST_CASE("barrier: killed while arriving last: all have passed, or all are told") {

@@ -176,7 +176,7 @@ struct WaitUntilSet : EventScene {
 // Long enough to spin, and to sleep a few times.
 StepOptions waiting() {
   StepOptions options = where_changed();
-  options.instructions = 2200;
+  options.instructions = 2600;
   return options;
 }
 
@@ -201,11 +201,11 @@ TEST_CASE("event: killed while setting what others wait for: they go on where it
 
 TEST_CASE("event: killed while waiting: nothing has changed") {
   kill_everywhere<WaitForNotSet>("event.wait_for, not set",
-                                 {.instructions = 1000, .points = 40, .states = 3, .strays = true},
+                                 {.instructions = 1000, .points = 30, .states = 3, .strays = true},
                                  where_changed());
-  kill_in_full_programme<WaitWithAnother>("event.wait, with another", {1000, 50, 3}, waiting());
+  kill_in_full_programme<WaitWithAnother>("event.wait, with another", {1000, 25, 3}, waiting());
   kill_everywhere<WaitUntilSet>("event.wait, with another, then it is set",
-                                {.instructions = 500, .points = 40, .states = 4, .strays = true},
+                                {.instructions = 500, .points = 30, .states = 4, .strays = true},
                                 where_changed());
 }
 

@@ -309,8 +309,8 @@ TEST_CASE("killed while trying for a lock that a live process holds: it keeps it
   kill_everywhere<TryForHeld>("lock.try_lock_for, held",
                               {.instructions = 1000, .points = 40, .states = 2, .strays = true},
                               where_changed());
-  kill_everywhere<LockHeld>("lock.lock, held", {3000, 60, 3}, waiting());
-  kill_everywhere<LockHeldAndWaitedFor>("lock.lock, held and waited for", {3000, 60, 3}, waiting());
+  kill_everywhere<LockHeld>("lock.lock, held", {3000, 45, 3}, waiting());
+  kill_everywhere<LockHeldAndWaitedFor>("lock.lock, held and waited for", {3000, 40, 3}, waiting());
 }
 
 TEST_CASE("killed while finding out that the owner is dead") {

@@ -353,7 +353,7 @@ TEST_CASE("rlock: killed while trying for what a live thread holds: it keeps it"
   kill_everywhere<TryForHeld>("rlock.try_lock_for, held",
                               {.instructions = 1000, .points = 40, .states = 2, .strays = true},
                               where_changed());
-  kill_in_full_programme<LockHeld>("rlock.lock, held", {3000, 60, 3}, waiting());
+  kill_in_full_programme<LockHeld>("rlock.lock, held", {3000, 45, 3}, waiting());
 }
 
 TEST_CASE("rlock: killed while finding out that the owner is dead") {

@@ -482,13 +482,13 @@ TEST_CASE("semaphore: killed while acquiring a permit: at most that one is gone"
 TEST_CASE("semaphore: killed while there is no permit: nothing is taken") {
   kill_everywhere<TryEmpty>("semaphore.try_acquire, empty", {2, 2, 1}, every_instruction());
   kill_everywhere<TryForEmpty>("semaphore.try_acquire_for, empty",
-                               {.instructions = 1000, .points = 40, .states = 3, .strays = true},
+                               {.instructions = 1000, .points = 30, .states = 3, .strays = true},
                                where_changed());
-  kill_in_full_programme<AcquireWaits>("semaphore.acquire, waits with another", {1000, 50, 3},
-                                       waiting(2200));
+  kill_in_full_programme<AcquireWaits>("semaphore.acquire, waits with another", {1000, 25, 3},
+                                       waiting(2600));
   kill_everywhere<AcquireReleased>(
       "semaphore.acquire, waits, then two are released",
-      {.instructions = 1000, .points = 50, .states = 4, .strays = true}, waiting(8000));
+      {.instructions = 1000, .points = 35, .states = 4, .strays = true}, waiting(8000));
 }
 
 TEST_CASE("semaphore: killed while releasing: all or nothing, and who sleeps goes on") {

@@ -220,7 +220,7 @@ TEST_CASE("killed while writing a value under its own lock") {
 }
 
 TEST_CASE("killed while waiting to write a value") {
-  kill_everywhere<StoreWaits<Bytes<100>>>("value.store, waits", {3000, 60, 3}, waiting());
+  kill_everywhere<StoreWaits<Bytes<100>>>("value.store, waits", {3000, 45, 3}, waiting());
 }
 
 TEST_CASE("killed while writing after one who was killed") {
