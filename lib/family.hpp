@@ -19,6 +19,7 @@ class Family : public MachineAtomics {
 
   static constexpr int kLooks = 200;
   static constexpr int kYields = 20;
+  static constexpr int kLooksAfterYield = 1;
 
   static std::int64_t now() { return steady_now(); }
   static void pause() { os::pause(); }

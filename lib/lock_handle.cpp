@@ -87,29 +87,32 @@ LockHandle::LockHandle(std::shared_ptr<const Object> object, LockWord& word)
         return OpenedObject{std::move(object), &word, sizeof word, self};
       }()) {}
 
-// As take(), where something has been learned. A function of its own: it needs little of what
+// As take(), at the time that has been learned. A function of its own: it needs little of what
 // take_slowly() does.
 bool LockHandle::take_in_time(Deadline deadline) const {
-  const std::uint32_t tid = this_tid;
-  const OwnerValue me = self();
   Machine machine(handle_.object->mapping(), handle_.object->index());
-  if (tid == 0 || !core::take_in_time(machine, word(), pace_, me, deadline)) return false;
-  note_holder(word(), tid, me);
+  const OwnerValue me = self();
+  if (!core::take_in_time(machine, word(), pace_, me, deadline)) return false;
+  note_holder(word(), this_tid, me);
   return true;
 }
 
 bool LockHandle::take_until(Deadline deadline) const {
-  if (pace_.is_known() && take_in_time(deadline)) return true;
-  const auto result =
-      take_slowly(*handle_.object, word(), pace_, deadline, core::Abandoned::is_told);
+  // Else take() has not looked, and there was nothing to learn.
+  const bool has_looked = this_tid != 0 && self() != kNobody;
+  if (has_looked && pace_.is_known() && take_in_time(deadline)) return true;
+  Pace nothing_learned;
+  const auto result = take_slowly(*handle_.object, word(), has_looked ? pace_ : nothing_learned,
+                                  deadline, core::Abandoned::is_told);
   if (result.outcome == core::LockOutcome::abandoned)
     throw_owner_died(*handle_.object, word(), result.found);
   return result.outcome != core::LockOutcome::timed_out;
 }
 
 OwnerValue LockHandle::take_over() const {
+  Pace nothing_learned;
   const auto result =
-      take_slowly(*handle_.object, word(), pace_, kForever, core::Abandoned::is_taken);
+      take_slowly(*handle_.object, word(), nothing_learned, kForever, core::Abandoned::is_taken);
   return result.outcome == core::LockOutcome::inherited ? result.found : kNobody;
 }
 

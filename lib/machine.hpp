@@ -24,6 +24,7 @@ class Machine : public MachineAtomics {
   // one.
   static constexpr int kLooks = 100;
   static constexpr int kYields = 3;
+  static constexpr int kLooksAfterYield = 10;
   static constexpr int kRests = 8;
   // From the last instruction of a process that is killed, until its parent is told, 19 us passed at
   // the least.

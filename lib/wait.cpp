@@ -90,7 +90,8 @@ class QueueWatch : public Watch {
   const QueueHandle queue_;
 };
 
-// One call: as lib/core/wait.hpp, on many words at once.
+// One call: as lib/core/wait.hpp, on many words at once; a look is dearer here, and so nearly all that
+// is done between two of them is to yield.
 class WaitForAny {
  public:
   explicit WaitForAny(std::vector<Watch*> watches) : watches_(std::move(watches)) {}
@@ -105,6 +106,8 @@ class WaitForAny {
   }
 
  private:
+  static constexpr int kYields = 20;
+
   std::optional<std::size_t> look(bool closely) {
     const auto ready = std::find_if(watches_.begin(), watches_.end(),
                                     [closely](Watch* watch) { return watch->is_ready(closely); });
@@ -113,7 +116,7 @@ class WaitForAny {
   }
 
   std::optional<std::size_t> spin() {
-    for (int i = 0; i < Machine::kYields; ++i) {
+    for (int i = 0; i < kYields; ++i) {
       Machine::yield();
       if (const auto ready = look(false)) return ready;
     }

@@ -98,6 +98,12 @@ class Holder {
   Child child_;
 };
 
+// Finds the lock held by another handle so often that it learns to come later.
+void come_too_early(const Lock& lock, const Lock& another) {
+  const std::scoped_lock held(another);
+  for (int i = 0; i < 20; ++i) CHECK_FALSE(lock.try_lock_for(1ns));
+}
+
 pid_t die_holding(const Lock& lock) {
   Holder holder(lock);
   holder.kill();
@@ -675,6 +681,31 @@ TEST_CASE("an abandoned lock throws OwnerDied from lock, try_lock and the timed 
   CHECK(other.succeeds());
   ExecChild stranger("lock.told", shop.name.str(), "lock", std::to_string(dead));
   CHECK(stranger.succeeds());
+}
+
+TEST_CASE(
+    "a handle that has come too early many times takes the lock, and is told, as the others are") {
+  const Shop shop;
+  const Lock late(shop.segment, "lock");
+  come_too_early(late, shop.lock);
+  take_turn(late);
+  CHECK(late.try_lock());
+  CHECK_FALSE(shop.lock.try_lock());
+  late.unlock();
+  CHECK(late.try_lock_for(1h));
+  late.unlock();
+  Child child([&] { take_turn(late); });
+  CHECK(child.succeeds());
+  const pid_t dead = die_holding(late);
+  CHECK(tells_of(dead, [&] { return late.try_lock(); }));
+  CHECK(tells_of(dead, [&] { return late.try_lock_for(1h); }));
+  CHECK(tells_of(dead, [&] {
+    late.lock();
+    return 0;
+  }));
+  late.recover([] {});
+  take_turn(late);
+  CHECK_FALSE(shop.lock.is_locked());
 }
 
 TEST_CASE("OwnerDied names segment, lock, dead process and what to do; owner() the same") {

@@ -84,6 +84,7 @@ void describe_semaphore(const Subject& subject, Description& description) {
   if (count < 0) throw Damaged("its count is negative");
   description.facts["permits"] = count;
   description.line = plural(static_cast<std::uint64_t>(count), "permit", "permits");
+  if (count > detail::kMostPermits) description.line += ", more than fit: a release was killed";
 }
 
 void describe_bounded(const Subject& subject, Description& description) {

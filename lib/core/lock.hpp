@@ -186,13 +186,16 @@ struct LockResult {
   OwnerValue found;
 };
 
-// Lets so many ticks pass, touching nothing that is shared.
+// Between two looks of who came later than it could: in ticks, as Pace has them.
+inline constexpr std::uint64_t kBetweenLooks = 50;
+
+// Lets so many ticks pass, touching nothing that is shared. Without a pause, which may be longer.
 template <class World>
 void stay_away(World& world, std::uint64_t ticks) {
   for (const std::uint64_t begin = world.ticks(); world.ticks() - begin < ticks;) continue;
 }
 
-// The first look, when the handle has learned that it should be.
+// As take_if_free(), after the wait that the handle has learned.
 template <class World>
 bool take_in_time(World& world, LockWordOf<World>& word, detail::Pace& pace, OwnerValue me,
                   Deadline deadline) {
@@ -204,13 +207,14 @@ bool take_in_time(World& world, LockWordOf<World>& word, detail::Pace& pace, Own
 
 // Looks seldom at first: each look takes the lock's cache line away from its holder, and a lock that
 // is held for a moment only is taken and given back many times in the time of one hand-over. Who
-// has waited for longer than that looks often; and who came later than it could, from the first.
+// has waited for longer than that looks often; and who came later than it could, from the first, for
+// as long.
 template <class World>
 bool rest_and_look(World& world, LockAttempt<World>& attempt, bool came_later) {
-  constexpr int kOften = 3;
-  for (int i = 0; i < (came_later ? kOften * World::kRests : World::kRests); ++i) {
+  constexpr int kLooksInARest = 3;
+  for (int i = 0; i < (came_later ? kLooksInARest * World::kRests : World::kRests); ++i) {
     if (came_later)
-      stay_away(world, detail::Pace::kBetweenLooks);
+      stay_away(world, kBetweenLooks);
     else
       world.rest();
     if (attempt.look(Glance::quick) == Look::done) return true;
@@ -219,17 +223,18 @@ bool rest_and_look(World& world, LockAttempt<World>& attempt, bool came_later) {
 }
 
 // Takes the lock, or says why not. `deadline`: kDoNotWait looks once, closely. Else the caller has
-// looked already. `pace`: its handle's.
+// looked already. `pace`: its handle's, to learn from that.
 template <class World>
 LockResult lock(World& world, LockWordOf<World>& word, detail::Pace& pace, OwnerValue me,
                 Deadline deadline, Abandoned abandoned = Abandoned::is_told) {
   LockAttempt<World> attempt(world, word, me, abandoned);
   bool done = false;
-  if constexpr (World::kRests > 0)
+  if constexpr (World::kRests > 0) {
     if (deadline != detail::kDoNotWait) {
       pace.found_held();
       done = rest_and_look(world, attempt, pace.wait() > 0);
     }
+  }
   if (!done)
     done = core::wait(world, word.sleepers, deadline,
                       [&](Glance glance) { return attempt.look(glance); });
@@ -237,7 +242,7 @@ LockResult lock(World& world, LockWordOf<World>& word, detail::Pace& pace, Owner
   return {attempt.outcome(), attempt.found()};
 }
 
-// The same, for a lock that is held for a few instructions.
+// The same, for who has nothing to learn from it.
 template <class World>
 LockResult lock(World& world, LockWordOf<World>& word, OwnerValue me, Deadline deadline,
                 Abandoned abandoned = Abandoned::is_told) {

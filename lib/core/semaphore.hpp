@@ -4,7 +4,7 @@
 // The slow path of a semaphore; its word and its orders are in shoal/detail/semaphore_word.hpp.
 //
 // Killed after it has changed the count, a process has taken its permit with it, or given what it
-// gave, even where it would have been refused; a wake that it owed is found out when the sleepers'
+// gave, even one that it would have been refused; a wake that it owed is found out when the sleepers'
 // slices end.
 
 #include "core/wait.hpp"

@@ -99,16 +99,15 @@ void let_burst_grow(World& world, std::uint64_t burst) {
     for (int i = 0; burst >= kBurst && i < kPause; ++i) world.rest();
 }
 
-// Looks a bounded number of times without sleeping. True: done. Looks several times after each yield,
-// which may cost a time slice: where others take and give in turns, a single look at that moment may
+// Looks a bounded number of times without sleeping. True: done. Several times after each yield, where
+// others take and give in turns: a yield may cost a time slice, and a single look at that moment may
 // find it theirs again and again.
 template <class World, class Looker>
 bool spin(World& world, Looker& look) {
-  constexpr int kBetweenYields = std::max(1, World::kLooks / 10);
-  constexpr int kAll = World::kLooks + World::kYields * kBetweenYields;
+  constexpr int kAll = World::kLooks + World::kYields * World::kLooksAfterYield;
   for (int i = 1; i <= kAll; ++i) {
     if (look(Glance::quick) == Look::done) return true;
-    if (i >= World::kLooks && i < kAll && (i - World::kLooks) % kBetweenYields == 0)
+    if (i >= World::kLooks && i < kAll && (i - World::kLooks) % World::kLooksAfterYield == 0)
       world.yield();
     else
       world.pause();

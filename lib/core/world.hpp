@@ -13,7 +13,8 @@
 //     template <class T> using Atomic = ...;       // the same, and its mutant
 //     static constexpr Mutant kMutant = ...;
 //     static constexpr int kLooks = ...;           // looks before yielding, then
-//     static constexpr int kYields = ...;          // yields before sleeping
+//     static constexpr int kYields = ...;          // yields before sleeping, each followed by
+//     static constexpr int kLooksAfterYield = ...; // so many looks
 //     static constexpr int kRests = ...;           // of a lock: looks that are seldom, before those;
 //                                                  // 0: there is no rest()
 //     static constexpr std::uint64_t kDeathUnseen = ...;  // for so many ticks nobody can know that a

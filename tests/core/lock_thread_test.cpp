@@ -35,6 +35,7 @@ class Threads : public shoal::detail::MachineAtomics {
   using Atomics = MachineAtomics;
   static constexpr int kLooks = 10;
   static constexpr int kYields = 2;
+  static constexpr int kLooksAfterYield = 2;
   static constexpr int kRests = 0;
 
   static OwnerValue owner(int number) {

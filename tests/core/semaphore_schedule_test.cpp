@@ -42,32 +42,46 @@ struct TwoPermits {
   shoal::detail::BasicSemaphoreWord<World::Atomics> word;
 };
 
-// As many permits as fit, and two release one more each, while another one acquires.
+// As many permits as fit. One acquires, and releases; two more release. There is room for one.
 struct AsManyAsFit {
   using World = SimWorld<>;
   static constexpr int kParticipants = 3;
 
   AsManyAsFit() { word.count.store(kMostPermits); }
   void participant(World& world, int number) {
-    if (number > 0) {
-      released += shoal::detail::add_permits(word, 1) != shoal::detail::Added::overflow ? 1 : 0;
-    } else if (shoal::detail::take_permit(word)) {
-      acquired = 1;
-    } else {
+    if (number == 0 && !shoal::detail::take_permit(word))
       world.fail("no permit where there are as many as fit");
-    }
+    if (shoal::detail::add_permits(word, 1) != shoal::detail::Added::overflow) ++released;
   }
   static OwnerValue owner(int participant) { return process(participant); }
   std::string check(const Outcome& outcome) const {
-    if (outcome.kills > 0) return "";
     const std::int64_t count = word.count.load();
-    if (count > kMostPermits) return "more permits than fit";
-    return count == kMostPermits - acquired + released ? "" : "permits were lost, or made";
+    if (count > kMostPermits + outcome.kills) return "more permits than fit";
+    if (count < kMostPermits - 1) return "permits were lost";
+    if (outcome.kills > 0) return "";
+    return released == 1 && count == kMostPermits ? "" : std::to_string(released) + " released";
   }
 
   shoal::detail::BasicSemaphoreWord<World::Atomics> word;
-  int acquired = 0;
   int released = 0;
+};
+
+// One permit less than fit: a release of two finds no room, and takes none from a release of one.
+struct OneLessThanFit {
+  using World = SimWorld<>;
+  static constexpr int kParticipants = 2;
+
+  OneLessThanFit() { word.count.store(kMostPermits - 1); }
+  void participant(World& world, int number) {
+    const auto added = shoal::detail::add_permits(word, 1 + number);
+    if ((added == shoal::detail::Added::overflow) != (number == 1)) world.fail("wrongly refused");
+  }
+  static OwnerValue owner(int participant) { return process(participant); }
+  std::string check(const Outcome& /*outcome*/) const {
+    return word.count.load() == kMostPermits ? "" : "permits were lost, or made";
+  }
+
+  shoal::detail::BasicSemaphoreWord<World::Atomics> word;
 };
 
 // One permit, which belongs to whoever has it; three want it in turn.
@@ -112,7 +126,9 @@ TEST_CASE("as many acquire as were released, whoever is killed waiting") {
 }
 
 TEST_CASE("a release of more permits than fit changes nothing, whoever acquires meanwhile") {
-  passes<AsManyAsFit>("semaphore.full", kExhaustive, 100);
+  passes<AsManyAsFit>("semaphore.full", kExhaustive, 1'000);
+  passes<AsManyAsFit>("semaphore.full.kill", with_kills(kExhaustive, 1), 1'000);
+  passes<OneLessThanFit>("semaphore.nearly_full", kExhaustive, 4);
 }
 
 TEST_CASE("a bounded permit comes back from the dead, and is never two") {

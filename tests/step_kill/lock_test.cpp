@@ -69,6 +69,18 @@ struct LockFreeInherit : InheritScene {
   void operate() override { lock.lock(); }
 };
 
+// By a handle that has come too early many times: another way.
+struct LockLate : FreshScene {
+  shoal::Lock late{segment, "lock"};
+  LockLate() {
+    ends = Ends::held;
+    const std::scoped_lock held(lock);
+    for (int i = 0; i < 20; ++i)
+      if (late.try_lock_for(1ns)) throw std::logic_error("not held");
+  }
+  void operate() override { late.lock(); }
+};
+
 struct TryFree : FreshScene {
   TryFree() { ends = Ends::held; }
   void operate() override {
@@ -284,6 +296,9 @@ TEST_SUITE_BEGIN("step-kill: lock");
 TEST_CASE("killed while taking a free lock") {
   kill_everywhere<LockFree>("lock.lock, free", {15, 6, 3});
   kill_everywhere<LockFreeInherit>("lock.lock, free, inherit", {15, 6, 3});
+  kill_everywhere<LockLate>(
+      "lock.lock, free, late",
+      {.instructions = 40, .points = full_programme() ? 40U : 6U, .states = 3, .strays = true});
   kill_everywhere<TryFree>("lock.try_lock, free", {15, 6, 3});
   kill_everywhere<TryForFree>("lock.try_lock_for, free", {15, 6, 3});
   kill_everywhere<RecoverFree>("lock.recover, free", {60, 6, 3});

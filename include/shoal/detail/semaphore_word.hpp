@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <type_traits>
@@ -13,8 +14,8 @@ namespace shoal::detail {
 // A counting semaphore in shared memory. The slow path is in lib/core/semaphore.hpp.
 //
 //   count      permits that anyone may take: 0 to INT_MAX. Anyone, by an atomic read-modify-write.
-//              Above INT_MAX: a release of too many is about to be refused, and takes them back; or
-//              was killed before it did, and they stay.
+//              Above INT_MAX: a release of one too many is about to be refused, and takes it back;
+//              or was killed before it did, and it stays.
 //   sleepers   the wait's: lib/core/wait.hpp
 //
 // R1 -> A1   release() adds (release); the CAS that takes a permit reads that sum or a later one of
@@ -33,6 +34,8 @@ struct alignas(64) BasicSemaphoreWord {
 };
 using SemaphoreWord = BasicSemaphoreWord<MachineAtomics>;
 static_assert(std::is_standard_layout_v<SemaphoreWord> && sizeof(SemaphoreWord) == 64);
+static_assert(offsetof(SemaphoreWord, sleepers) == 8 &&
+              std::atomic<std::int64_t>::is_always_lock_free);
 
 inline constexpr std::int64_t kMostPermits = std::numeric_limits<int>::max();
 
@@ -49,22 +52,38 @@ bool take_permit(BasicSemaphoreWord<World>& word) {
 
 enum class Added { nobody_sleeps, somebody_sleeps, overflow };
 
-// Takes back n permits that were too many. False where they are not any more: others took some.
+// Takes back a permit that was too many. False where it is not any more: somebody took one.
 template <class World>
-bool take_back(BasicSemaphoreWord<World>& word, int n) {
+[[nodiscard]] bool take_back_excess(BasicSemaphoreWord<World>& word) {
   std::int64_t count = word.count.load(std::memory_order_relaxed);  // the CAS checks it
   while (count > kMostPermits)
-    if (word.count.compare_exchange_weak(count, count - n, std::memory_order_relaxed)) return true;
+    if (word.count.compare_exchange_weak(count, count - 1, std::memory_order_relaxed)) return true;
   return false;
 }
 
-// Adds n permits, where they fit. somebody_sleeps: they are to be woken. Adds first, and then looks
-// whether they fit: a look before would have to wait for the caller's own CAS on the same word, a
-// quarter of an acquire() and a release().
+// Adds one first, and then looks whether it fits: a look before would have to wait for the caller's
+// own CAS on the same word, a quarter of an acquire() and a release(). As long as it is one at a time,
+// nobody can tell which of the permits was one too many.
+template <class World>
+[[nodiscard]] bool add_one(BasicSemaphoreWord<World>& word) {
+  const std::int64_t count = word.count.fetch_add(1, std::memory_order_seq_cst);  // R1, M1
+  return count < kMostPermits || !take_back_excess(word);
+}
+
+template <class World>
+[[nodiscard]] bool add_several(BasicSemaphoreWord<World>& word, int n) {
+  std::int64_t count = word.count.load(std::memory_order_relaxed);  // the CAS checks it
+  do {
+    if (count > kMostPermits - n) return false;
+  } while (!word.count.compare_exchange_weak(count, count + n, std::memory_order_seq_cst,  // R1, M1
+                                             std::memory_order_relaxed));
+  return true;
+}
+
+// Adds n permits, where they fit. somebody_sleeps: they are to be woken.
 template <class World>
 [[nodiscard]] Added add_permits(BasicSemaphoreWord<World>& word, int n) {
-  const std::int64_t count = word.count.fetch_add(n, std::memory_order_seq_cst);  // R1, M1
-  if (count > kMostPermits - n && take_back(word, n)) return Added::overflow;
+  if (!(n == 1 ? add_one(word) : add_several(word, n))) return Added::overflow;
   return (word.sleepers.load(std::memory_order_seq_cst) & kSomebodySleeps) != 0  // M1
              ? Added::somebody_sleeps
              : Added::nobody_sleeps;

@@ -149,6 +149,7 @@ struct SimWorld : SimAtomics<M> {
   using Atomic = SimAtomic<T>;
   static constexpr int kLooks = 1;
   static constexpr int kYields = 0;
+  static constexpr int kLooksAfterYield = 1;
   static constexpr int kRests = 0;
   static constexpr std::uint64_t kDeathUnseen = 0;
 
