@@ -137,6 +137,11 @@ struct Report {
   double p999 = 0;
   std::uint64_t protected_number = 0;  // as they left it
   std::string broken;                  // a worker threw, was killed, or did not end in time
+
+  // The turns of the worker that had the most of them, for one of whoever had the fewest.
+  [[nodiscard]] double fairness() const {
+    return static_cast<double>(most) / static_cast<double>(std::max<std::uint64_t>(least, 1));
+  }
 };
 
 using Work = std::function<void(const Worker&, const Place&)>;

@@ -85,8 +85,7 @@ Sample contended(int workers, std::chrono::nanoseconds section) {
     worker.report(mine, Clock::now() - begin);
   };
   const Report report = in_workers<Lock>(workers, work, time);
-  const Sample sample{report.ns / static_cast<double>(report.operations),
-                      static_cast<double>(report.most) / static_cast<double>(report.least),
+  const Sample sample{report.ns / static_cast<double>(report.operations), report.fairness(),
                       report.broken};
   return judged(sample, report, report.operations);
 }
@@ -177,9 +176,7 @@ Sample starved(int workers, int cores, std::chrono::seconds time) {
     worker.report(mine, longest);
   };
   const Report report = in_workers<Lock>(workers, work, time, cores);
-  const Sample sample{report.ns,
-                      static_cast<double>(report.most) / static_cast<double>(report.least),
-                      report.broken};
+  const Sample sample{report.ns, report.fairness(), report.broken};
   return judged(sample, report, report.operations);
 }
 
