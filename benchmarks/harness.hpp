@@ -21,6 +21,7 @@ struct Sample {
   std::string broken;   // why it is wrong; then the rest means nothing
   double p99 = 0;       // where ns is the median of many: what 99 of 100 took at most; 0: it is not
   double p999 = 0;      // and 999 of 1,000
+  double line_ns = 0;   // how far apart the cores were: see placement.hpp
 };
 
 // Who takes part in a case. measure() runs in processes of its own, and checks what it did.
@@ -58,7 +59,8 @@ struct Case {
   std::string baseline;  // the contender whose time is 1.00
   std::vector<Contender> contenders;
   Unit unit = kNanoseconds;
-  int rounds = 0;  // so many, however many are asked for; 0: as many as are asked for
+  int rounds =
+      0;  // so many, however many are asked for: each takes long; 0: as many as are asked for
   std::vector<Target> targets = {};
 };
 

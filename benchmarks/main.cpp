@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "harness.hpp"
+#include "placement.hpp"
 #include "report.hpp"
 
 namespace {
@@ -64,7 +65,9 @@ class Progress {
   std::size_t case_ = 0;
 };
 
-Result run(const Case& what, int rounds, Progress& progress) {
+Result run(const Case& what, const Options& options, Placement& placement, Progress& progress) {
+  const bool takes_long = what.rounds > 0;
+  const int rounds = takes_long ? what.rounds : options.rounds;
   const std::size_t count = what.contenders.size();
   Result result{what, std::vector<std::vector<Sample>>(count), 0};
   const Others others;
@@ -73,7 +76,8 @@ Result run(const Case& what, int rounds, Progress& progress) {
     progress.show(what.name, round, rounds);
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t contender = (i + static_cast<std::size_t>(round)) % count;
-      result.samples[contender].push_back(what.contenders[contender].measure());
+      result.samples[contender].push_back(
+          placement.measure(what.contenders[contender], !takes_long));
     }
   }
   progress.clear();
@@ -93,10 +97,11 @@ int run_all(const Options& options) {
                         std::string("shared") == SHOAL_BENCH_LIBRARY, absent_contenders(),
                         options.rounds};
   print_setting(setting);
+  Placement placement(setting.machine.cores);
   Progress progress(cases.size());
   bool all_well = true;
   for (const Case& what : cases) {
-    const Result result = run(what, what.rounds > 0 ? what.rounds : options.rounds, progress);
+    const Result result = run(what, options, placement, progress);
     print_table(result);
     if (json) write_json(json.get(), setting, result);
     all_well = all_well && !is_broken(result);

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
+#include "near.hpp"
 #include "spread.hpp"
 
 namespace bench {
@@ -92,6 +94,11 @@ void print_table(const Result& result) {
     print_row(result, result.of.contenders[i].name, result.samples[i]);
   if (result.others > 0.1)
     std::printf("  The machine was not quiet: others kept %.2f cores busy.\n", result.others);
+  std::vector<double> lines;
+  for (const auto& samples : result.samples)
+    for (const double line : every(samples, &Sample::line_ns)) lines.push_back(line);
+  if (const std::string apart = apart_text(std::move(lines)); !apart.empty())
+    std::printf("  %s\n", apart.c_str());
   std::fflush(stdout);
 }
 
@@ -114,6 +121,7 @@ void write_json(std::FILE* file, const Setting& setting, const Result& result) {
                         {"others_cores", result.others}};
     for (const Sample& sample : result.samples[i]) {
       line["ns"].push_back(sample.ns);
+      line["line_ns"].push_back(sample.line_ns);
       if (sample.fairness > 0) line["fairness"].push_back(sample.fairness);
       if (sample.p99 > 0) line["p99"].push_back(sample.p99);
       if (sample.p999 > 0) line["p999"].push_back(sample.p999);

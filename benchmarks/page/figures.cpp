@@ -22,6 +22,7 @@ Figures::Row row_of(const json& line) {
   row.fairness = values("fairness");
   row.p99 = values("p99");
   row.p999 = values("p999");
+  row.line_ns = values("line_ns");
   return row;
 }
 

@@ -23,7 +23,7 @@ struct Figures {
     bool is_limit = false;
     std::vector<Target> targets;
     std::string broken;
-    std::vector<double> ns, fairness, p99, p999;  // a value a round
+    std::vector<double> ns, fairness, p99, p999, line_ns;  // a value a round
   };
   struct Table {
     std::string name;

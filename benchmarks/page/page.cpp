@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <utility>
 
+#include "near.hpp"
 #include "page/quantity.hpp"
 #include "spread.hpp"
 
@@ -97,6 +99,11 @@ std::string table_text(const Table& table) {
   if (table.others_cores > 0.1)
     result += "\nThe machine was not quiet: others kept " + times_text(table.others_cores) +
               " cores busy.\n";
+  std::vector<double> lines;
+  for (const Row& row : table.rows)
+    lines.insert(lines.end(), row.line_ns.begin(), row.line_ns.end());
+  if (const std::string apart = apart_text(std::move(lines)); !apart.empty())
+    result += "\n" + apart + "\n";
   return result + "\n";
 }
 
@@ -141,7 +148,8 @@ std::string opening(const Figures& figures) {
       std::to_string(figures.rounds) +
       " rounds, if\n"
       "nothing else is said, and in brackets the least and the most. A ratio compares with the\n"
-      "baseline in the same round. Rows in *italics* are no contenders: what the machine allows, "
+      "baseline in the same round. Cores are near each other, so that they share a cache, if a\n"
+      "table does not say otherwise. Rows in *italics* are no contenders: what the machine allows, "
       "or\n"
       "what neither sleeps nor survives a death. What is timed, how, and what stands in the way "
       "of\n"
