@@ -155,9 +155,9 @@ int count_held(Kind kind, void* memory, OwnerValue owner) {
 
 // The permits of a bounded semaphore, and what is taken from a queue, need no sweep: they carry their
 // holder's generation, and are taken back when they are missed.
-void sweep_object(const Tables& tables, const os::File& file, Kind kind, void* memory,
-                  OwnerValue dead) {
-  Machine machine(tables, file, kNobody);
+void sweep_object(const Tables& tables, const os::File& file, OwnerValue self, Kind kind,
+                  void* memory, OwnerValue dead) {
+  Machine machine(tables, file, self);
   each_lock(kind, memory, [&](LockWord& word) { core::sweep(machine, word, dead); });
   if (kind == Kind::barrier) {
     auto& word = *static_cast<BarrierWord*>(memory);
@@ -177,12 +177,13 @@ void share_with_child(const Tables& tables, const os::File& file, Kind kind, voi
   pipe_ends(tables, machine, memory).share(parent, child);
 }
 
-void sweep_thread(const Tables& tables, const os::File& file, format::ThreadRecord& thread) {
+void sweep_thread(const Tables& tables, const os::File& file, OwnerValue self,
+                  format::ThreadRecord& thread) {
   const std::uint32_t index = thread.condition.load(std::memory_order_relaxed) - 1;
   if (index >= tables.objects()) return;
   const auto extent = tables.extent(index);
   if (!extent || extent->kind != Kind::condition || extent->bytes < sizeof(ConditionWord)) return;
-  Machine machine(tables, file, kNobody);
+  Machine machine(tables, file, self);
   auto& word = *reinterpret_cast<ConditionWord*>(tables.heap() + extent->offset);
   core::Condition<Machine>(machine, word, index, tables.waiters()).sweep(thread);
 }

@@ -28,17 +28,20 @@ std::size_t least_bytes(Kind kind, std::uint32_t max_processes);
 // How much of the object that process holds: locks, each as often as it is locked; permits.
 int count_held(Kind kind, void* memory, OwnerValue owner);
 
-// Takes the dead one's name out of an object. Idempotent.
-void sweep_object(const Tables& tables, const os::File& file, Kind kind, void* memory,
-                  OwnerValue dead);
+// Takes the dead one's name out of an object. Idempotent. `self` and `file` are the asker's, as in
+// is_alive(): among those who share what the dead one had open it must not miss itself.
+void sweep_object(const Tables& tables, const os::File& file, OwnerValue self, Kind kind,
+                  void* memory, OwnerValue dead);
 
 // The child that is about to be forked shares what its parent has of an object, from now on.
 // Requires the directory lock.
 void share_with_child(const Tables& tables, const os::File& file, Kind kind, void* memory,
                       OwnerValue parent, OwnerValue child);
 
-// Passes on what a dead process's thread was given. Idempotent.
-void sweep_thread(const Tables& tables, const os::File& file, format::ThreadRecord& thread);
+// Passes on what a dead process's thread was given; this process's may be among the next.
+// Idempotent.
+void sweep_thread(const Tables& tables, const os::File& file, OwnerValue self,
+                  format::ThreadRecord& thread);
 
 // What stands behind the word of such an object: one for each process record.
 inline std::span<HeldPermits> held_permits(BoundedWord& word, std::uint32_t max_processes) {

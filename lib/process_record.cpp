@@ -28,26 +28,28 @@ void set_free(ProcessRecord& record, std::uint64_t generation) {
   record.life.store(format::life_word(generation, Life::free), std::memory_order_release);
 }
 
-void finish_burial(const Tables& tables, const os::File& file, std::uint32_t index) {
+void finish_burial(const Tables& tables, const os::File& file, OwnerValue self,
+                   std::uint32_t index) {
   ProcessRecord& record = tables.process(index);
   const std::uint64_t generation =
       format::generation_of(record.life.load(std::memory_order_relaxed));
   if constexpr (kSeeded == Seeded::reused_before_swept) set_free(record, generation);
-  sweep(tables, file, owner_value(index, generation - kBump));
+  sweep(tables, file, self, owner_value(index, generation - kBump));
   set_free(record, generation);
 }
 
 // Begun by one who may have been killed anywhere in it.
-void finish_begun_burial(const Tables& tables, const os::File& file, std::uint32_t index) {
+void finish_begun_burial(const Tables& tables, const os::File& file, OwnerValue self,
+                         std::uint32_t index) {
   ProcessRecord& record = tables.process(index);
   if constexpr (kSeeded == Seeded::burial_not_swept_again)
     return set_free(record, format::generation_of(record.life.load(std::memory_order_relaxed)));
-  finish_burial(tables, file, index);
+  finish_burial(tables, file, self, index);
 }
 
-void bury(const Tables& tables, const os::File& file, std::uint32_t index) {
+void bury(const Tables& tables, const os::File& file, OwnerValue self, std::uint32_t index) {
   begin_burial(tables.process(index));
-  finish_burial(tables, file, index);
+  finish_burial(tables, file, self, index);
 }
 
 Life life(const Tables& tables, std::uint32_t index) {
@@ -66,9 +68,10 @@ std::optional<std::uint32_t> find_free(const Tables& tables, const os::File& fil
   return std::nullopt;
 }
 
+// By who has no record yet.
 void finish_burials(const Tables& tables, const os::File& file) {
   for (std::uint32_t i = 0; i < tables.processes(); ++i)
-    if (life(tables, i) == Life::dying) finish_begun_burial(tables, file, i);
+    if (life(tables, i) == Life::dying) finish_begun_burial(tables, file, kNobody, i);
 }
 
 // Backs one more record; its byte is nobody's.
@@ -154,7 +157,7 @@ void introduce(const Tables& tables, OwnerValue self) {
 }
 
 void detach(const Tables& tables, const os::File& file, OwnerValue self) {
-  sweep(tables, file, self);
+  sweep(tables, file, kNobody, self);  // for whom it is as good as dead
   set_free(tables.process(record_of(self)), generation_of(self) + kBump);
 }
 
@@ -164,10 +167,10 @@ bool bury_the_dead(const Tables& tables, const os::File& file, OwnerValue self) 
     const std::uint64_t generation =
         format::generation_of(tables.process(i).life.load(std::memory_order_relaxed));
     if (life(tables, i) == Life::dying) {
-      finish_begun_burial(tables, file, i);
+      finish_begun_burial(tables, file, self, i);
     } else if (life(tables, i) == Life::taken &&
                !is_alive(tables, file, self, owner_value(i, generation))) {
-      bury(tables, file, i);
+      bury(tables, file, self, i);
     } else {
       continue;
     }

@@ -8,20 +8,20 @@ namespace shoal::detail {
 namespace {
 
 // What has been scribbled over is left alone: whoever opens it is told.
-void sweep_record(const Tables& tables, const os::File& file, std::uint32_t index,
+void sweep_record(const Tables& tables, const os::File& file, OwnerValue self, std::uint32_t index,
                   OwnerValue dead) {
   const format::ObjectRecord& record = tables.object(index);
   const auto state = static_cast<format::State>(record.state.load(std::memory_order_acquire));
   if (state != format::State::live && state != format::State::erased) return;
   const auto extent = tables.extent(index);
   if (!extent || extent->bytes < least_bytes(extent->kind, tables.header().max_processes)) return;
-  sweep_object(tables, file, extent->kind, tables.heap() + extent->offset, dead);
+  sweep_object(tables, file, self, extent->kind, tables.heap() + extent->offset, dead);
 }
 
-void sweep_threads(const Tables& tables, const os::File& file, OwnerValue dead) {
+void sweep_threads(const Tables& tables, const os::File& file, OwnerValue self, OwnerValue dead) {
   for (format::ThreadRecord& thread : tables.waiters()) {
     if (thread.owner.load(std::memory_order_acquire) != dead) continue;
-    sweep_thread(tables, file, thread);
+    sweep_thread(tables, file, self, thread);
     thread.waits_for.store(0, std::memory_order_relaxed);
     clear_intent(thread.intent);
     thread.owner.store(kNobody, std::memory_order_release);
@@ -30,14 +30,14 @@ void sweep_threads(const Tables& tables, const os::File& file, OwnerValue dead) 
 
 }  // namespace
 
-void sweep(const Tables& tables, const os::File& file, OwnerValue dead) {
+void sweep(const Tables& tables, const os::File& file, OwnerValue self, OwnerValue dead) {
   const std::uint32_t process = record_of(dead);
   for (std::uint32_t i = 0; i < tables.objects(); ++i) {
     if (!tables.is_open_by(i, process)) continue;
-    sweep_record(tables, file, i, dead);
+    sweep_record(tables, file, self, i, dead);
     tables.clear_open(i, process);
   }
-  sweep_threads(tables, file, dead);
+  sweep_threads(tables, file, self, dead);
 }
 
 }  // namespace shoal::detail

@@ -132,6 +132,24 @@ TEST_CASE("a notify that a killed waiter had been given reaches another one") {
   CHECK(other.succeeds());
 }
 
+TEST_CASE("a notify of the dead may go to a thread of whoever buries them") {
+  Scene scene;
+  Child victim = scene.waiter();
+  await_waiting(scene.changed, 1);
+  bool notified = false;
+  std::thread mine([&] {
+    std::unique_lock held(scene.lock);
+    notified = scene.changed.wait_for(held, patient(10s));
+  });
+  await_waiting(scene.changed, 2);
+  victim.stop();
+  scene.changed.notify_one();  // the victim's, which is alive
+  victim.kill();
+  static_cast<void>(scene.segment.used());  // buries
+  mine.join();
+  CHECK(notified);
+}
+
 TEST_CASE("a predicate is asked until it holds, under the lock") {
   Scene scene;
   const shoal::Value<int> stock(scene.segment, "stock");

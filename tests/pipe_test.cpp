@@ -532,6 +532,22 @@ TEST_CASE("a forked child keeps its parent's end open, though the parent ends at
   CHECK(*late == 1);
 }
 
+TEST_CASE("an end that is shared with a killed child stays who buries that child's") {
+  const Segment segment = Segment::anonymous();
+  const Pipe pipe(segment, "p");
+  const Connection a = pipe.first();
+  Child peer([&] {
+    const Connection b = pipe.second();
+    return b.recv<int>() == 1 && b.recv<int>() == 2;
+  });
+  Child sharer(sleep_forever);
+  a.send(1);
+  sharer.kill();
+  static_cast<void>(segment.used());  // buries
+  a.send(2);
+  CHECK(peer.succeeds());
+}
+
 TEST_CASE("to close an end is to give up one process's share of it") {
   const Segment segment = Segment::anonymous();
   const Pipe pipe(segment, "p");
