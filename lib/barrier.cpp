@@ -50,7 +50,7 @@ detail::OpenedObject open_barrier(const Segment& segment, std::string_view name,
 // Calls what(barrier, machine).
 template <class What>
 auto with_barrier(const detail::Handle<BarrierWord>& handle, What what) {
-  const detail::Mapping& mapping = handle.object->mapping();
+  detail::Mapping& mapping = handle.object->mapping();
   Machine machine(mapping, handle.object->index());
   CoreBarrier barrier(machine, *handle.word,
                       barrier_marks(*handle.word, mapping.tables().header().max_processes));

@@ -28,7 +28,7 @@ detail::OpenedObject open_condition(const Segment& segment, std::string_view nam
 template <class What>
 auto with_condition(const detail::Handle<detail::ConditionWord>& handle, What what) {
   join(*handle.object);
-  const detail::Mapping& mapping = handle.object->mapping();
+  detail::Mapping& mapping = handle.object->mapping();
   Machine machine(mapping, handle.object->index());
   core::Condition<Machine> condition(machine, *handle.word, handle.object->index(),
                                      mapping.tables().waiters());
@@ -40,7 +40,8 @@ format::ThreadRecord& waiter_of(const detail::Object& object) {
   if (format::ThreadRecord* const record = detail::thread_record(object.mapping())) return *record;
   throw TooManyParticipants(described(object) + ": as many threads as the segment has room for (" +
                             std::to_string(object.mapping().tables().header().max_threads) +
-                            ") wait in it; create it with more SegmentOptions::max_threads");
+                            ") use it, or /dev/shm is full; create it with more "
+                            "SegmentOptions::max_threads, or make room");
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ class Machine : public MachineAtomics {
   Machine(const Tables& tables, const os::File& file, OwnerValue self);
   // Notes in this thread's record, while it waits, that it does so for that object. Inline: every
   // message through a pipe comes by here.
-  Machine(const Mapping& mapping, std::uint32_t object)
+  Machine(Mapping& mapping, std::uint32_t object)
       : tables_(mapping.tables()),
         file_(mapping.file()),
         self_(mapping.self()),
@@ -61,7 +61,7 @@ class Machine : public MachineAtomics {
   const os::File& file_;
   const OwnerValue self_;
   const bool is_reached_;
-  const Mapping* mapping_ = nullptr;
+  Mapping* mapping_ = nullptr;
   std::uint32_t object_ = 0;
   format::ThreadRecord* thread_ = nullptr;
 };

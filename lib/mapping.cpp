@@ -115,6 +115,15 @@ void Mapping::rejoin() {
   for (const auto& [index, entry] : open_) tables_.set_open(index, record_of(self()));
 }
 
+bool Mapping::bury_the_dead() {
+  try {
+    const Directory held(*this);
+    return detail::bury_the_dead(tables_, file_, self());
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 std::shared_ptr<const Object> Mapping::open(std::uint32_t index, const std::string& name, Kind kind,
                                             void* memory) {
   Open& entry = open_[index];

@@ -62,6 +62,9 @@ class Mapping : public std::enable_shared_from_this<Mapping> {
     const os::File& file_;
   };
 
+  // Gives back what the dead have left. False where nobody is dead, or the directory cannot be locked.
+  bool bury_the_dead();
+
   // Requires the directory lock. The open object of that index; made where there is none yet.
   std::shared_ptr<const Object> open(std::uint32_t index, const std::string& name, Kind kind,
                                      void* memory);

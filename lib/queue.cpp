@@ -20,7 +20,7 @@ namespace {
   throw TooManyParticipants(
       described(object) + ": as many threads as the segment has room for (" +
       std::to_string(object.mapping().tables().header().max_threads) +
-      ") use its queues; create it with more SegmentOptions::max_threads, or end one");
+      ") use it, or /dev/shm is full; create it with more SegmentOptions::max_threads, or make room");
 }
 
 // A small item, in memory of this process: instead of a block.

@@ -45,11 +45,17 @@ ThreadRecord* take(const Mapping& mapping) {
   return nullptr;
 }
 
+// The same; where there is none, one that the dead have left.
+ThreadRecord* take_in_any_case(Mapping& mapping) {
+  ThreadRecord* const record = take(mapping);
+  return record != nullptr || !mapping.bury_the_dead() ? record : take(mapping);
+}
+
 // A thread's records, one a segment. Those of a process that has forked are its parent's.
 class Records {
  public:
   ~Records();
-  ThreadRecord* get(const Mapping& mapping) {
+  ThreadRecord* get(Mapping& mapping) {
     ThreadRecord* const record = find(mapping);
     return record ? record : add(mapping);
   }
@@ -62,15 +68,15 @@ class Records {
     last_ = static_cast<std::size_t>(found - entries_.begin());
     return found == entries_.end() ? nullptr : found->record;
   }
-  ThreadRecord* add(const Mapping& mapping) {
+  ThreadRecord* add(Mapping& mapping) {
     std::erase_if(entries_, [](const Entry& entry) { return entry.mapping.expired(); });
-    ThreadRecord* const record = take(mapping);
+    ThreadRecord* const record = take_in_any_case(mapping);
     if (record) entries_.push_back({mapping.weak_from_this(), &mapping, mapping.self(), record});
     return record;
   }
 
   struct Entry {
-    std::weak_ptr<const Mapping> mapping;
+    std::weak_ptr<Mapping> mapping;
     const Mapping* address;
     OwnerValue self;
     ThreadRecord* record;
@@ -118,6 +124,6 @@ Records& this_threads_records() {
 
 }  // namespace
 
-ThreadRecord* thread_record(const Mapping& mapping) { return this_threads_records().get(mapping); }
+ThreadRecord* thread_record(Mapping& mapping) { return this_threads_records().get(mapping); }
 
 }  // namespace shoal::detail

@@ -541,6 +541,34 @@ TEST_CASE("a killed process's thread records come back") {
   }
 }
 
+TEST_CASE("killed threads leave room for others, though nobody asks for it") {
+  const TempName name;
+  SegmentOptions options;
+  options.max_threads = 3;
+  const Segment segment(name, options);
+  const shoal::Queue<int> queue(segment, "queue", 100);
+  const Onlooker look(name);
+  for (int i = 0; i < 5; ++i) {
+    const SharedCounter pushed;
+    Child victim([&] {
+      const auto push = [&] {
+        queue.push(i);
+        ++*pushed;
+        sleep_forever();
+      };
+      std::thread other(push);
+      push();
+    });
+    const auto end = std::chrono::steady_clock::now() + patient(10s);
+    while (*pushed < 2 && std::chrono::steady_clock::now() < end) ::sched_yield();
+    REQUIRE(*pushed == 2);
+    victim.kill();
+    CHECK(look.threads() >= 2);
+  }
+  queue.push(5);
+  CHECK(queue.size() == 11);
+}
+
 TEST_CASE(
     "the last handle of a segment may go in one thread while another is inside an operation") {
   const TempName name;
