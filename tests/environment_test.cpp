@@ -298,6 +298,34 @@ TEST_CASE("no file descriptor left: a typed error that names the segment; afterw
   CHECK(child.exit_status() == 0);
 }
 
+TEST_CASE("where stdin, stdout and stderr are closed, what is printed is not written into a segment") {
+  const TempName name;
+  Child child([&] {
+    for (const int descriptor : {0, 1, 2}) ::close(descriptor);
+    const Value<int> value(Segment(name), "n", 7);
+    const Value<int> nameless(Segment::anonymous(), "n", 8);
+    for (const int descriptor : {0, 1, 2})
+      if (::write(descriptor, "?", 1) != -1) return false;
+    return value.load() == 7 && nameless.load() == 8;
+  });
+  CHECK(child.succeeds());
+  CHECK(Value<int>(Segment(name), "n").load() == 7);
+}
+
+TEST_CASE("who has closed all descriptors, as daemons do, takes nobody alive for dead") {
+  const TempName name;
+  const Segment segment(name);
+  const Lock lock(segment, "lock");
+  std::scoped_lock held(lock);
+  Child child([&] {
+    const Lock same(Segment(name), "lock");
+    for (int fd = 3; fd < 64; ++fd) ::close(fd);
+    return !same.try_lock();
+  });
+  CHECK(child.succeeds());
+  CHECK(lock.owner()->pid == ::getpid());
+}
+
 TEST_CASE("two pid namespaces at once, with equal pids: two processes") {
   const TempName name;
   const Segment segment(name);

@@ -18,6 +18,7 @@
 #include <system_error>
 #include <tuple>
 
+#include "os/descriptor.hpp"
 #include "os/process.hpp"
 
 namespace shoal::os {
@@ -50,14 +51,6 @@ auto despite_signals(Call call) {
   }
 }
 
-// Not where a closed stdin, stdout or stderr has been: who prints would write into it.
-void move_beyond_stderr(int& descriptor) {
-  if (descriptor > STDERR_FILENO) return;
-  const int moved = ::fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-  if (moved < 0) return;
-  ::close(descriptor);
-  descriptor = moved;
-}
 void make_pipe(int (&ends)[2]) {
   if (::pipe2(ends, O_CLOEXEC) != 0) fail("pipe2");
   for (int& descriptor : ends) move_beyond_stderr(descriptor);

@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <memory>
 
+#include "os/descriptor.hpp"
+
 namespace shoal::os {
 namespace {
 
@@ -29,7 +31,10 @@ std::error_code repeat(Call call) {
 std::string descriptor_path(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
 
 std::error_code open_at(const std::string& path, int flags, unsigned mode, int& fd) {
-  return repeat([&] { return fd = ::open(path.c_str(), flags | O_CLOEXEC | O_NOCTTY, mode); });
+  const std::error_code error =
+      repeat([&] { return fd = ::open(path.c_str(), flags | O_CLOEXEC | O_NOCTTY, mode); });
+  move_beyond_stderr(fd);
+  return error;
 }
 
 struct flock range(short type, std::uint64_t byte, std::uint64_t count = 1) {
@@ -80,8 +85,11 @@ std::error_code File::create(unsigned mode, File& file) {
 }
 
 std::error_code File::create_anonymous(File& file) {
-  file = File(::memfd_create("shoal", MFD_CLOEXEC));
-  return file.is_open() ? std::error_code{} : last_error();
+  int fd = -1;
+  const std::error_code error = repeat([&] { return fd = ::memfd_create("shoal", MFD_CLOEXEC); });
+  move_beyond_stderr(fd);
+  file = File(fd);
+  return error;
 }
 
 std::error_code File::reopen(File& file) const {
@@ -173,7 +181,7 @@ void File::unlock(std::uint64_t byte) const { set_lock(fd_, F_OFD_SETLK, F_UNLCK
 
 bool File::is_locked(std::uint64_t byte) const {
   struct flock lock = range(F_WRLCK, byte);
-  return !repeat([&] { return ::fcntl(fd_, F_OFD_GETLK, &lock); }) && lock.l_type != F_UNLCK;
+  return repeat([&] { return ::fcntl(fd_, F_OFD_GETLK, &lock); }) || lock.l_type != F_UNLCK;
 }
 
 std::error_code remove_file(std::string_view name) {

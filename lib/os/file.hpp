@@ -73,6 +73,7 @@ class File {
   // All of so many bytes, or none.
   [[nodiscard]] std::error_code try_lock(std::uint64_t first, std::uint64_t count) const;
   void unlock(std::uint64_t byte) const;
+  // True also where the kernel does not say: who may be alive is not to be robbed.
   [[nodiscard]] bool is_locked(std::uint64_t byte) const;
 
  private:
