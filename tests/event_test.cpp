@@ -8,6 +8,8 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdint>
+#include <ratio>
 #include <thread>
 #include <vector>
 
@@ -41,6 +43,30 @@ TEST_CASE("is not set until it is, and until it is cleared") {
   event.clear();
   event.clear();
   CHECK_FALSE(event.is_set());
+}
+
+TEST_CASE("any unit of time will do, however fine, and nothing overflows") {
+  const Segment segment = Segment::anonymous();
+  const Event event(segment, "event");
+  constexpr std::int64_t kYear = 366 * 24 * 3600;
+  const auto waits = [&](auto time) {
+    event.clear();
+    bool set = false;
+    std::thread waiter([&] { set = event.wait_for(time); });
+    await_waiting(event, 1);
+    event.set();
+    waiter.join();
+    return set;
+  };
+  using std::chrono::duration;
+  CHECK(waits(duration<std::int64_t, std::ratio<1, 1LL << 32>>(1200LL << 32)));
+  CHECK(waits(duration<std::int64_t, std::ratio<1, 44100>>(44100 * kYear)));
+  CHECK(waits(duration<std::int64_t, std::ratio<1001, 30000>>(30 * 99 * kYear)));
+  CHECK(waits(duration<std::int64_t, std::ratio<1, 3>>(3 * 99 * kYear)));
+  CHECK(waits(duration<std::int64_t, std::atto>::max()));
+  CHECK(waits(duration<float, std::tera>(1)));
+  event.clear();
+  CHECK_FALSE(event.wait_for(duration<float, std::atto>(1)));
 }
 
 TEST_CASE("a set wakes all who wait, threads and processes") {
