@@ -17,10 +17,10 @@ namespace shoal::detail {
 namespace {
 
 [[noreturn]] void throw_no_record(const Object& object) {
-  throw TooManyParticipants(
-      described(object) + ": as many threads as the segment has room for (" +
-      std::to_string(object.mapping().tables().header().max_threads) +
-      ") use it, or /dev/shm is full; create it with more SegmentOptions::max_threads, or make room");
+  throw TooManyParticipants(described(object) + ": as many threads as the segment has room for (" +
+                            std::to_string(object.mapping().tables().header().max_threads) +
+                            ") use it, or /dev/shm is full; create it with more "
+                            "SegmentOptions::max_threads, or make room");
 }
 
 // A small item, in memory of this process: instead of a block.
@@ -72,6 +72,7 @@ QueueHandle::QueueHandle(const Segment& segment, const OpenedObject& opened, con
   blocks_ = memory + layout.blocks_at();
   data_ = memory + layout.data_at();
   block_count_ = layout.blocks;
+  item_blocks_ = layout.blocks - layout.capacity;
   block_bytes_ = layout.block_bytes;
   stride_ = layout.stride();
 }
@@ -178,7 +179,7 @@ bool QueueHandle::push_bytes(std::span<const std::byte> bytes, Deadline deadline
   VaryingItem item{static_cast<std::uint32_t>(bytes.size()), 0, {}};
   const bool small = bytes.size() <= sizeof item.small;
   const std::uint64_t count = small ? 0 : (bytes.size() - 1) / block_bytes_ + 1;
-  if (count > block_count_) throw_too_large(bytes.size());
+  if (count > item_blocks_) throw_too_large(bytes.size());
   Call call(*this);
   Call::Borrowed room(call, false);
   if (small) {
@@ -199,7 +200,7 @@ bool QueueHandle::push_bytes(std::span<const std::byte> bytes, Deadline deadline
 void QueueHandle::throw_too_large(std::size_t bytes) const {
   throw ItemTooLarge(described(*handle_.object) + ": an item of " + std::to_string(bytes) +
                      " bytes; there is room for one of " +
-                     std::to_string(block_count_ * block_bytes_) +
+                     std::to_string(item_blocks_ * block_bytes_) +
                      ": create it with more QueueOptions::bytes");
 }
 
@@ -227,7 +228,7 @@ bool QueueHandle::pop_bytes(std::vector<std::byte>& bytes, Deadline deadline) co
     return true;
   }
   const bool taken =
-      item.bytes <= block_count_ * block_bytes_ && call.blocks().take(item.first, position);
+      item.bytes <= item_blocks_ * block_bytes_ && call.blocks().take(item.first, position);
   call.released(position);
   if (!taken) call.throw_corrupted();
   const bool whole = read(call, item, bytes);

@@ -17,12 +17,19 @@ namespace {
 constexpr std::uint64_t kDefaultCapacity = 1024;
 constexpr std::uint64_t kDefaultBytes = 4 << 20;
 
-// What a new queue of varying items has: at least `bytes` in blocks of such a size that a small item
-// wastes little, and a large one does not take too many.
+// What a new queue of varying items has: blocks of such a size that a small item wastes little, and a
+// large one does not take too many; and one more for each item than the bytes take, for its last one
+// may be nearly empty. So there is room for as many items as the queue takes, however small or large,
+// as long as all of them are no more than `bytes`.
 void lay_out_varying(QueueLayout& layout, std::uint64_t bytes) {
-  layout.block_bytes = std::clamp<std::uint64_t>(std::bit_floor(bytes / 64), 64, 1024);
+  layout.bytes_asked = bytes;
+  layout.block_bytes = std::clamp<std::uint64_t>(std::bit_floor(bytes / layout.capacity), 64, 1024);
   layout.alignment = 1;
-  layout.blocks = bytes / layout.block_bytes + 2;
+  layout.blocks = layout.capacity + bytes / layout.block_bytes + 2;
+  if (layout.blocks > kMostBlocks)
+    throw std::invalid_argument("shoal: Queue: capacity is " + std::to_string(layout.capacity) +
+                                " items of varying size: it takes fewer than " +
+                                std::to_string(kMostBlocks));
 }
 
 void check_options(const QueueOptions& options) {
@@ -62,6 +69,7 @@ void init(void* memory, const void* argument) {
   word.slot_bytes = layout.slot_bytes;
   word.blocks = layout.blocks;
   word.block_bytes = layout.block_bytes;
+  word.bytes_asked = layout.bytes_asked;
   if (kind == Kind::joinable_queue)
     join_word(word).lock.inherits.store(1, std::memory_order_relaxed);
   auto* const slots = static_cast<std::byte*>(memory) + layout.slots_at();
@@ -77,9 +85,11 @@ QueueLayout checked_layout(const Segment& segment, Kind kind, const QueueItem& i
   layout.capacity = word.capacity;
   layout.blocks = word.blocks;
   layout.block_bytes = word.block_bytes;
+  layout.bytes_asked = word.bytes_asked;
   const bool possible = layout.capacity >= 1 && layout.capacity <= kLargestQueue &&
-                        word.slot_bytes == layout.slot_bytes && layout.blocks >= 1 &&
-                        layout.blocks <= kMostBlocks + 2 && layout.block_bytes >= 1 &&
+                        word.slot_bytes == layout.slot_bytes &&
+                        layout.blocks >= layout.capacity + (item.varies() ? 1 : 0) &&
+                        layout.blocks <= kLargestQueue && layout.block_bytes >= 1 &&
                         layout.blocks <= bytes / layout.block_bytes && layout.bytes() == bytes;
   if (!possible)
     throw Corrupted(what + ": its sizes have been written over; erase it, or remove the segment");
@@ -92,12 +102,8 @@ void compare(const QueueLayout& layout, const QueueItem& item, const QueueOption
     throw TypeMismatch(what + ": has room for " + std::to_string(layout.capacity) +
                        " items, and was opened as one of " + std::to_string(options.capacity) +
                        ": give it the capacity it was made with, or none");
-  QueueLayout asked = layout;
-  if (!item.varies() || options.bytes == 0) return;
-  lay_out_varying(asked, options.bytes);
-  if (asked.blocks != layout.blocks || asked.block_bytes != layout.block_bytes)
-    throw TypeMismatch(what + ": has room for " +
-                       std::to_string((layout.blocks - 2) * layout.block_bytes) +
+  if (item.varies() && options.bytes != 0 && options.bytes != layout.bytes_asked)
+    throw TypeMismatch(what + ": has room for " + std::to_string(layout.bytes_asked) +
                        " bytes, and was opened as one of " + std::to_string(options.bytes) +
                        ": give it the bytes it was made with, or none");
 }

@@ -177,7 +177,9 @@ TEST_CASE("the capacity is the creator's: what is said by others must agree") {
   const Queue<std::string> text(segment, "text", {.capacity = 3, .bytes = 4096});
   CHECK(Queue<std::string>(segment, "text").capacity() == 3);
   CHECK(Queue<std::string>(segment, "text", {.bytes = 4096}).capacity() == 3);
-  CHECK(throws<shoal::TypeMismatch>([&] { Queue<std::string>(segment, "text", {.bytes = 9999}); }));
+  for (const std::size_t bytes : {1, 4095, 4097, 9999})
+    CHECK(throws<shoal::TypeMismatch>(
+        [&] { Queue<std::string>(segment, "text", {.bytes = bytes}); }));
 }
 
 TEST_CASE("a queue of another type, or of another kind, is refused") {
@@ -442,6 +444,43 @@ TEST_CASE("an item that is larger than all the room is refused, and changes noth
     queue.push("small");
     CHECK(queue.try_pop() == "small");
   }
+}
+
+TEST_CASE(
+    "there is room for as many items as the capacity says, if all are no more than the bytes") {
+  for (const QueueOptions options :
+       {QueueOptions{1, 100'000}, QueueOptions{7, 1'000}, QueueOptions{100, 64 << 10},
+        QueueOptions{1'000, 100'000}, QueueOptions{10'000, 1 << 20}}) {
+    CAPTURE(options.capacity);
+    const Segment segment = Segment::anonymous();
+    const Queue<std::string> queue(segment, "q", options);
+    const std::size_t each = options.bytes / options.capacity;
+    const auto fill = [&](std::size_t first, std::size_t other) {
+      bool all = queue.try_push(std::string(first, 'a'));
+      for (std::size_t i = 1; i < options.capacity; ++i)
+        all &= queue.try_push(std::string(other, 'b'));
+      return all && !queue.try_push("");
+    };
+    const auto drain = [&] {
+      while (queue.try_pop()) continue;
+    };
+    CHECK(fill(each, each));
+    drain();
+    CHECK(fill(options.bytes - (options.capacity - 1) * 49, 49));
+    drain();
+    CHECK(fill(options.bytes, 0));
+  }
+}
+
+TEST_CASE("of several items, of which one is too large, those before it are pushed") {
+  const Segment segment = Segment::anonymous();
+  const Queue<std::string> queue(segment, "q", {.capacity = 8, .bytes = 2'000});
+  const std::vector<std::string> items{"a", "b", std::string(20'000, 'x'), "c"};
+  const std::span<const std::string> all(items);
+  CHECK(queue.try_push_some(all) == 2);
+  CHECK(
+      throws<shoal::ItemTooLarge>([&] { static_cast<void>(queue.try_push_some(all.subspan(2))); }));
+  CHECK(queue.size() == 2);
 }
 
 TEST_CASE("who waits for room for a large item gets it once enough small ones have gone") {

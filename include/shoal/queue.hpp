@@ -296,7 +296,7 @@ std::size_t Queue<T>::try_push_some(std::span<const T> items) const {
     }
     try {
       if (!push_slowly(items[done], detail::kDoNotWait)) break;
-    } catch (const Closed&) {
+    } catch (...) {  // Closed, ItemTooLarge: the next call will meet it too
       if (done == 0) throw;
       break;
     }

@@ -24,7 +24,9 @@ namespace shoal {
 // What the creator of a queue decides. Who opens one need not say it; what is said must agree.
 struct QueueOptions {
   std::size_t capacity = 0;  // items, up to 2^31; 0: 1024 when creating
-  std::size_t bytes = 0;  // room for items of varying size; 0: 4 MiB, or a quarter of the segment
+  std::size_t bytes =
+      0;  // room for all of them, where their size varies; 0: 4 MiB, or a quarter of
+          // the segment
 };
 
 namespace detail {
@@ -196,6 +198,7 @@ class QueueHandle {
   std::byte* blocks_ = nullptr;  // BlockWords
   std::byte* data_ = nullptr;
   std::uint64_t block_count_ = 0;
+  std::uint64_t item_blocks_ = 0;  // of a varying item, at most
   std::uint64_t block_bytes_ = 0;
   std::uint64_t stride_ = 0;
 };

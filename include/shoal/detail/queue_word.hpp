@@ -69,6 +69,7 @@ struct BasicQueueWord {
   std::uint64_t slot_bytes;
   std::uint64_t blocks;
   std::uint64_t block_bytes;
+  std::uint64_t bytes_asked;
 };
 using QueueWord = BasicQueueWord<MachineAtomics>;
 static_assert(std::is_standard_layout_v<QueueWord> && sizeof(QueueWord) == 192, "docs/format.md");
