@@ -298,7 +298,8 @@ TEST_CASE("no file descriptor left: a typed error that names the segment; afterw
   CHECK(child.exit_status() == 0);
 }
 
-TEST_CASE("where stdin, stdout and stderr are closed, what is printed is not written into a segment") {
+TEST_CASE(
+    "where stdin, stdout and stderr are closed, what is printed is not written into a segment") {
   const TempName name;
   Child child([&] {
     for (const int descriptor : {0, 1, 2}) ::close(descriptor);
