@@ -20,6 +20,8 @@
 #include <thread>
 #include <vector>
 
+#include "support/child.hpp"
+
 namespace {
 
 using Arguments = std::vector<std::string>;
@@ -51,6 +53,23 @@ int visit_segment(const Arguments& arguments) {
   value.fetch_add(1);
   text.store("from the child");
   shoal::Value<double>(segment, "of.child", 0.5);
+  return 0;
+}
+
+// segment.fork: forks while another thread opens the process's first segment, again and again. Can all
+// children open one?
+int fork_while_opening(const Arguments&) {
+  std::atomic<bool> opened{false};
+  std::thread opener([&] {
+    static_cast<void>(shoal::Segment::anonymous());
+    opened = true;
+  });
+  std::vector<shoal_test::Child> children;
+  while (!opened && children.size() < 200)
+    children.emplace_back([] { static_cast<void>(shoal::Segment::anonymous()); });
+  opener.join();
+  for (shoal_test::Child& child : children)
+    if (!child.succeeds()) return 2;
   return 0;
 }
 
@@ -248,16 +267,27 @@ int find_pipe_busy(const Arguments& arguments) {
 }
 
 const std::map<std::string_view, int (*)(const Arguments&)> kScenarios = {
-    {"array.names", add_name},          {"barrier.meet", meet_at_barrier},
-    {"event.set", set_event},           {"lock.count", count_locked},
-    {"lock.leave", leave_locked},       {"lock.told", told_of},
-    {"pipe.busy", find_pipe_busy},      {"pipe.echo", echo_at_pipe},
-    {"queue.consume", consume_items},   {"queue.echo", echo_items},
-    {"queue.produce", produce_items},   {"queue.work", work_on_jobs},
-    {"rlock.held", find_rlock_held},    {"same", same},
-    {"segment.farewell", bid_farewell}, {"segment.join", join_segment},
-    {"segment.statics", keep_statics},  {"segment.visit", visit_segment},
-    {"semaphore.echo", echo_permit},    {"value.add", add_to_value},
+    {"array.names", add_name},
+    {"barrier.meet", meet_at_barrier},
+    {"event.set", set_event},
+    {"lock.count", count_locked},
+    {"lock.leave", leave_locked},
+    {"lock.told", told_of},
+    {"pipe.busy", find_pipe_busy},
+    {"pipe.echo", echo_at_pipe},
+    {"queue.consume", consume_items},
+    {"queue.echo", echo_items},
+    {"queue.produce", produce_items},
+    {"queue.work", work_on_jobs},
+    {"rlock.held", find_rlock_held},
+    {"same", same},
+    {"segment.farewell", bid_farewell},
+    {"segment.join", join_segment},
+    {"segment.fork", fork_while_opening},
+    {"segment.statics", keep_statics},
+    {"segment.visit", visit_segment},
+    {"semaphore.echo", echo_permit},
+    {"value.add", add_to_value},
 };
 
 }  // namespace

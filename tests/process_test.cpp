@@ -656,6 +656,12 @@ constexpr bool kForkBesideThreadsMayHang = true;
 constexpr bool kForkBesideThreadsMayHang = false;
 #endif
 
+TEST_CASE("a child that was forked while another thread opened the first segment may open one" *
+          doctest::skip(kForkBesideThreadsMayHang)) {
+  ExecChild fresh(30s, "segment.fork");
+  CHECK(fresh.succeeds());
+}
+
 TEST_CASE(
     "forks from some threads while others open, lock, erase and close: nothing hangs, nothing is "
     "lost" *

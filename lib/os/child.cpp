@@ -58,51 +58,44 @@ void make_pipe(int (&ends)[2]) {
 
 // --- Descriptors that are not for children
 
-// Never destroyed: descriptors may be closed after this file's statics.
 struct Unshared {
   std::mutex mutex;
   std::vector<int> descriptors;
 };
+constinit Lasting<Unshared> unshared;
 thread_local int passed_on = -1;
 
-Unshared& unshared();
-
-void before_fork() { unshared().mutex.lock(); }
-void after_fork_in_parent() { unshared().mutex.unlock(); }
+void before_fork() { unshared->mutex.lock(); }
+void after_fork_in_parent() { unshared->mutex.unlock(); }
 void after_fork_in_child() {
-  for (const int descriptor : unshared().descriptors)
+  for (const int descriptor : unshared->descriptors)
     if (descriptor != passed_on) ::close(descriptor);
-  unshared().descriptors.clear();
+  unshared->descriptors.clear();
   passed_on = -1;  // whoever passes it on is the parent's: here it would never be destroyed
-  unshared().mutex.unlock();
+  unshared->mutex.unlock();
 }
 
-Unshared& unshared() {
-  static auto* const unshared = [] {
-    at_fork(before_fork, after_fork_in_parent, after_fork_in_child);
-    return new Unshared;
-  }();
-  return *unshared;
-}
+[[gnu::init_priority(101)]] const AtFork at_fork(before_fork, after_fork_in_parent,
+                                                 after_fork_in_child);
 
 }  // namespace
 
 std::pair<int, int> unshared_pipe() {
-  const std::scoped_lock held(unshared().mutex);  // no fork before it is noted
+  const std::scoped_lock held(unshared->mutex);  // no fork before it is noted
   int ends[2];
   make_pipe(ends);
-  unshared().descriptors.push_back(ends[1]);
+  unshared->descriptors.push_back(ends[1]);
   return {ends[0], ends[1]};
 }
 
 void close_on_fork(int descriptor) {
-  const std::scoped_lock held(unshared().mutex);
-  unshared().descriptors.push_back(descriptor);
+  const std::scoped_lock held(unshared->mutex);
+  unshared->descriptors.push_back(descriptor);
 }
 
 void close_unshared(int descriptor) {
-  const std::scoped_lock held(unshared().mutex);
-  if (std::erase(unshared().descriptors, descriptor) > 0) ::close(descriptor);
+  const std::scoped_lock held(unshared->mutex);
+  if (std::erase(unshared->descriptors, descriptor) > 0) ::close(descriptor);
 }
 
 PassOn::PassOn(int descriptor) { passed_on = descriptor; }

@@ -75,7 +75,7 @@ void ThreadWord::set(void* word) const {
   if (key_) static_cast<void>(::pthread_setspecific(*key_, word));
 }
 
-void at_fork(void (*prepare)(), void (*parent)(), void (*child)()) {
+AtFork::AtFork(void (*prepare)(), void (*parent)(), void (*child)()) {
   ::pthread_atfork(prepare, parent, child);
 }
 

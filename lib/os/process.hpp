@@ -35,7 +35,28 @@ class ThreadWord {
   std::optional<std::uint32_t> key_;
 };
 
-// Calls these around every fork() of the process, in the order that pthread_atfork(3) tells.
-void at_fork(void (*prepare)(), void (*parent)(), void (*child)());
+// As a static: calls these around every fork() of the process, in the order that pthread_atfork(3) tells.
+// With [[gnu::init_priority(101)]] from before there is any other thread, or any other static.
+struct AtFork {
+  AtFork(void (*prepare)(), void (*parent)(), void (*child)());
+};
+
+// A static that is there before anything is constructed, and is never destroyed: handles may be
+// statics. A static of a function has a guard, which the child of a fork may find taken, for ever, by
+// a thread that it does not have.
+template <class T>
+class Lasting {
+ public:
+  constexpr Lasting() : value_() {}
+  Lasting(const Lasting&) = delete;
+  Lasting& operator=(const Lasting&) = delete;
+  ~Lasting() {}  // and not value_'s
+  T* operator->() { return &value_; }
+
+ private:
+  union {
+    T value_;
+  };
+};
 
 }  // namespace shoal::os
