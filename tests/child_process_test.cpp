@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -351,6 +352,25 @@ TEST_CASE("a program that cannot be started: why, and it may be tried again") {
   Process not_executable = Process::program({"/etc/passwd"});
   CHECK_THROWS_AS(not_executable.start(), shoal::PermissionDenied);
   CHECK_THROWS_AS(static_cast<void>(Process::program({})), std::invalid_argument);
+}
+
+TEST_CASE("a program's start waits for no other process that another thread starts") {
+  Child test([] {
+    std::atomic<bool> started{false};
+    std::vector<Process> others;
+    std::thread starter([&] {
+      while (!started && others.size() < 500) {
+        others.emplace_back(sleep_forever);
+        others.back().daemon().start();
+      }
+    });
+    for (int i = 0; i < 50; ++i) Process::program({"true"}).start();
+    started = true;
+    starter.join();
+    for (Process& other : others) other.kill();
+    return true;
+  });
+  CHECK(test.succeeds());
 }
 
 TEST_CASE("a program inherits no file of the library's") {

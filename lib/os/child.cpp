@@ -206,25 +206,27 @@ int become_program(const std::vector<std::string>& argv) {
 
 std::unique_ptr<Child> start_program(const std::vector<std::string>& argv,
                                      const std::function<void()>& before) {
-  int ends[2];  // the program's end of it closes as it starts
-  make_pipe(ends);
+  // The program's end of it closes as it starts, and no other child has it.
+  const auto [reading, writing] = unshared_pipe();
   std::unique_ptr<Child> child;
   try {
-    child = std::make_unique<Child>([&] {
+    const PassOn passed_on(writing);
+    child = std::make_unique<Child>([&, writing = writing] {
       before();
       const int error = become_program(argv);
-      static_cast<void>(::write(ends[1], &error, sizeof error));
+      static_cast<void>(::write(writing, &error, sizeof error));
       return 127;
     });
   } catch (...) {
-    ::close(ends[0]);
-    ::close(ends[1]);
+    ::close(reading);
+    close_unshared(writing);
     throw;
   }
-  ::close(ends[1]);
+  close_unshared(writing);
   int error = 0;
-  const ssize_t size = despite_signals([&] { return ::read(ends[0], &error, sizeof error); });
-  ::close(ends[0]);
+  const ssize_t size =
+      despite_signals([&, reading = reading] { return ::read(reading, &error, sizeof error); });
+  ::close(reading);
   if (size != sizeof error) return child;
   static_cast<void>(child->ends_by(detail::kForever));
   throw std::system_error(error, std::generic_category());
