@@ -404,23 +404,44 @@ TEST_CASE("what was printed comes once, whoever printed it") {
   CHECK(text == "before,and child,after");
 }
 
-TEST_CASE("it starts while another thread waits for input") {
-  Child child([] {
-    int ends[2];
-    if (::pipe(ends) != 0 || ::dup2(ends[0], STDIN_FILENO) < 0) return false;
-    std::thread([] { static_cast<void>(std::getc(stdin)); }).detach();
-    const auto is_busy = [] {
-      if (::ftrylockfile(stdin) != 0) return true;
-      ::funlockfile(stdin);
-      return false;
-    };
-    while (!is_busy()) std::this_thread::yield();
-    Process process([] {});
-    process.start();
-    process.join();
-    return process.exit_code() == 0;
+TEST_CASE("what is in the buffer of another file is not written by the child") {
+  std::FILE* const file = std::tmpfile();
+  std::fputs("before,", file);
+  Process process([&] {
+    std::FILE* const own = ::fdopen(::dup(::fileno(file)), "w");
+    std::fputs("child,", own);
+    std::fclose(own);
   });
-  CHECK(child.succeeds());
+  process.start();
+  process.join();
+  std::fputs("after", file);
+  std::rewind(file);
+  std::string text(100, '\0');
+  text.resize(std::fread(text.data(), 1, text.size(), file));
+  std::fclose(file);
+  CHECK(text == "child,before,after");
+}
+
+TEST_CASE("it starts while another thread waits for input, from stdin or elsewhere") {
+  for (const bool from_stdin : {true, false}) {
+    Child child([from_stdin] {
+      int ends[2];
+      if (::pipe(ends) != 0 || ::dup2(ends[0], STDIN_FILENO) < 0) return false;
+      std::FILE* const file = from_stdin ? stdin : ::fdopen(ends[0], "r");
+      std::thread([file] { static_cast<void>(std::getc(file)); }).detach();
+      const auto is_busy = [file] {
+        if (::ftrylockfile(file) != 0) return true;
+        ::funlockfile(file);
+        return false;
+      };
+      while (!is_busy()) std::this_thread::yield();
+      Process process([] {});
+      process.start();
+      process.join();
+      return process.exit_code() == 0;
+    });
+    CHECK(child.succeeds());
+  }
 }
 
 TEST_CASE("where stdin and stdout are closed, what is printed ends nobody") {

@@ -36,8 +36,10 @@ namespace shoal {
 // held.
 //
 // The child ends with the function: nothing else of this program runs in it, neither destructors
-// nor what was given to std::atexit. What was written to stdout before start() is not written twice;
-// what the child writes there is not lost.
+// nor what was given to std::atexit. What was written to stdout or stderr before start() is not written
+// twice; what the child writes there is not lost. Of any other std::FILE or stream, the child never
+// writes what this process has left in its buffer; and what the child leaves there is lost: it closes
+// or flushes what it writes to. Python does the same.
 //
 // Only the process that made a Process may use it; any of its threads may. Out of turn, a call
 // throws std::logic_error: before start(), after it, or in another process.

@@ -23,16 +23,13 @@
 
 namespace shoal::os {
 
-// A thread that waits for input holds stdin locked, and fflush(nullptr) would wait for it.
+// Not fflush(nullptr): a thread that waits for input holds its file locked, whichever it is, and that
+// would wait for it.
 void flush_output() {
   std::cout.flush();
   std::clog.flush();
-  if (::ftrylockfile(stdin) == 0) {
-    std::fflush(nullptr);
-    ::funlockfile(stdin);
-  } else {
-    std::fflush(stdout);
-  }
+  std::fflush(stdout);
+  std::fflush(stderr);
 }
 
 void leave(int status) { ::_exit(status); }

@@ -15,7 +15,9 @@
 // Processes that this one starts.
 namespace shoal::os {
 
-// Until what has been printed is where it should be: of the C library, and of C++'s streams.
+// Until what has been printed is where it should be: to stdout and stderr, by the C library's means and
+// by C++'s. Other files are left alone, by parent and child alike: what is in their buffers at a fork
+// would else be written by both.
 void flush_output();
 
 // Leaves at once: no destructors, no handlers.
