@@ -166,7 +166,7 @@ std::optional<QueueHandle::Room> QueueHandle::take_block(Call& call, Deadline de
 
 void QueueHandle::give_back(const Room& room) const {
   if (handle_.object->mapping().self() != room.owner) return;  // lent to the parent, before a fork
-  Call call(*this);
+  Call call(*this, Call::Claims::nothing);  // destructors come by here: nothing may throw
   if (room.block == kNoBlock)
     delete static_cast<PrivateRoom*>(room.at);
   else if (!call.blocks().give_back(room.block))
@@ -251,10 +251,10 @@ bool QueueHandle::read(Call& call, const VaryingItem& item, std::vector<std::byt
   }
 }
 
-std::size_t QueueHandle::size() const { return Call(*this).ring().size(); }
+std::size_t QueueHandle::size() const { return Call(*this, Call::Claims::nothing).ring().size(); }
 
 bool QueueHandle::full() const {
-  Call call(*this);
+  Call call(*this, Call::Claims::nothing);
   return call.ring().size() + call.blocks().count_lent() >= capacity();
 }
 
@@ -268,7 +268,7 @@ bool QueueHandle::is_poppable(bool closely) const {
 }
 
 int QueueHandle::waiting() const { return count_waiting(*handle_.object); }
-void QueueHandle::close() const { Call(*this).ring().close(); }
+void QueueHandle::close() const { Call(*this, Call::Claims::nothing).ring().close(); }
 
 void QueueHandle::wake_poppers(std::uint64_t count) const {
   Machine machine(handle_.object->mapping(), handle_.object->index());
@@ -284,13 +284,17 @@ void QueueHandle::wake_pushers(std::uint64_t count) const {
 int QueueHandle::wakes() const { return item_.varies() ? core::kEverybody : 1; }
 
 void QueueHandle::task_done() const {
-  Call call(*this);
+  Call call(*this, Call::Claims::nothing);
   if (call.joinable().task_done()) return;
   if (handle_.object->mapping().forget_held_before_fork(*handle_.object)) return;
   throw std::logic_error("shoal: " + described(*handle_.object) +
                          ": task_done() by a process that has done with all it has popped");
 }
-bool QueueHandle::join(Deadline deadline) const { return Call(*this).joinable().join(deadline); }
-std::size_t QueueHandle::lost() const { return Call(*this).joinable().lost(); }
+bool QueueHandle::join(Deadline deadline) const {
+  return Call(*this, Call::Claims::nothing).joinable().join(deadline);
+}
+std::size_t QueueHandle::lost() const {
+  return Call(*this, Call::Claims::nothing).joinable().lost();
+}
 
 }  // namespace shoal::detail

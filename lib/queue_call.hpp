@@ -23,13 +23,17 @@ format::ThreadRecord& record_for_intents(const Object& object);
 // One call of a slow path.
 class QueueHandle::Call {
  public:
-  explicit Call(const QueueHandle& queue)
+  // What it may claim in the ring. Who claims nothing there needs no record of this thread's: there
+  // may be none left for it.
+  enum class Claims { places, nothing };
+
+  explicit Call(const QueueHandle& queue, Claims claims = Claims::places)
       : queue_(queue),
         object_(*queue.handle_.object),
-        record_(record_for_intents(object_)),
+        intent_(my_intent(claims)),
         machine_(object_.mapping(), object_.index()),
         me_(object_.mapping().self()),
-        ring_(machine_, queue.ring_, object_.mapping().tables().waiters(), record_.intent),
+        ring_(machine_, queue.ring_, object_.mapping().tables().waiters(), intent_),
         blocks_(machine_, {reinterpret_cast<BlockWord*>(queue.blocks_), queue.block_count_},
                 word().cursor, me_) {}
 
@@ -150,6 +154,12 @@ class QueueHandle::Call {
  private:
   [[nodiscard]] QueueWord& word() const { return *queue_.handle_.word; }
 
+  Intent& my_intent(Claims claims) {
+    if (claims == Claims::places) return record_for_intents(object_).intent;
+    detail::join(object_);
+    return none_;
+  }
+
   bool claimed(core::RingOutcome outcome) const {
     if (outcome == core::RingOutcome::closed)
       throw Closed(described(object_) + ": is closed, for good; use another name for a new one");
@@ -188,7 +198,8 @@ class QueueHandle::Call {
 
   const QueueHandle& queue_;
   const Object& object_;
-  format::ThreadRecord& record_;
+  Intent none_{};
+  Intent& intent_;
   Machine machine_;
   const OwnerValue me_;
   core::Ring<Machine> ring_;

@@ -662,6 +662,31 @@ TEST_CASE("the room of a killed holder comes back") {
   hold(std::type_identity<Block<100>>());
 }
 
+TEST_CASE("where there are too many threads for a call, room comes back all the same") {
+  const auto drop = [&]<class T>(std::type_identity<T>) {
+    Child child([] {
+      shoal::SegmentOptions options;
+      options.max_threads = 1;
+      const Segment segment = Segment::anonymous(options);
+      const Queue<T> queue(segment, "q", 2);
+      queue.push(nth<T>(1));
+      std::optional<Taken<T>> taken = queue.take();
+      std::optional<Loan<T>> loan = queue.loan();
+      bool refused = false;
+      std::thread([&] {
+        refused = throws<shoal::TooManyParticipants>([&] { queue.push(nth<T>(2)); });
+        refused = refused && queue.full() && queue.empty();
+        taken.reset();
+        loan.reset();
+      }).join();
+      return refused && has_room_for(queue, 2);
+    });
+    CHECK(child.succeeds());
+  };
+  drop(std::type_identity<int>());
+  drop(std::type_identity<Block<100>>());
+}
+
 TEST_CASE("a loan that is pushed to a closed queue is as before; its room comes back") {
   const Fresh<int> fresh(2);
   Loan<int> loan = fresh.queue.loan();
