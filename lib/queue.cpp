@@ -227,13 +227,10 @@ bool QueueHandle::pop_bytes(std::vector<std::byte>& bytes, Deadline deadline) co
     bytes.assign(item.small, item.small + item.bytes);
     return true;
   }
-  const bool taken =
-      item.bytes <= item_blocks_ * block_bytes_ && call.blocks().take(item.first, position);
+  Call::Borrowed room(call, false);  // it comes back also where there is no memory to read it into
+  const bool taken = item.bytes <= item_blocks_ * block_bytes_ && room.take(item.first, position);
   call.released(position);
-  if (!taken) call.throw_corrupted();
-  const bool whole = read(call, item, bytes);
-  if (call.blocks().give_back(item.first)) call.wake_pushers();
-  if (!whole) call.throw_corrupted();
+  if (!taken || !read(call, item, bytes)) call.throw_corrupted();
   return true;
 }
 

@@ -92,6 +92,11 @@ class QueueHandle::Call {
     bool claim_in_any_case(Deadline deadline) {
       return keeps(call_.claim_blocks(1, deadline, Closing::is_ignored));
     }
+    // That of an item which was popped. False where it is not there.
+    bool take(std::uint32_t first, std::uint64_t position) {
+      if (!call_.blocks_.take(first, position)) return false;
+      return keeps(first);
+    }
     [[nodiscard]] std::uint32_t block() const { return block_; }
     std::uint32_t keep() {
       lent_ = false;

@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +20,7 @@
 #include <iterator>
 #include <limits>
 #include <map>
+#include <new>
 #include <numeric>
 #include <sstream>
 #include <stdexcept>
@@ -492,6 +494,33 @@ TEST_CASE("who waits for room for a large item gets it once enough small ones ha
   for (int i = 0; i < 4; ++i) CHECK(queue.pop().size() == 1'900);
   CHECK(producer.succeeds());
   CHECK(queue.pop() == std::string(5'000, 'b'));
+}
+
+TEST_CASE("an item that there is no memory for is gone, and its room comes back") {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  MESSAGE("skipped 1: a sanitizer needs all memory");
+  return;
+#endif
+  const Segment segment = Segment::anonymous();
+  const Queue<std::string> queue(segment, "q", QueueOptions{.capacity = 2, .bytes = 40 << 20});
+  constexpr std::size_t kSize = 30 << 20;  // there is room for one
+  Child producer([&] { queue.push(std::string(kSize, 'x')); });
+  REQUIRE(producer.succeeds());
+  Child consumer([&] {
+    rlimit all{};
+    ::getrlimit(RLIMIT_AS, &all);
+    std::size_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const rlimit little{pages * static_cast<std::size_t>(::getpagesize()) + kSize / 2,
+                        all.rlim_max};
+    if (::setrlimit(RLIMIT_AS, &little) != 0) return 9;
+    const bool failed = throws<std::bad_alloc>([&] { queue.pop(); });
+    ::setrlimit(RLIMIT_AS, &all);
+    if (!failed || !queue.empty()) return 1;
+    if (!queue.try_push(std::string(kSize, 'y'))) return 2;
+    return queue.pop() == std::string(kSize, 'y') ? 0 : 3;
+  });
+  CHECK(consumer.exit_status() == 0);
 }
 
 TEST_CASE("bytes that do not decode throw Corrupted, and the others still come") {

@@ -147,7 +147,8 @@ class Queue {
   }
 
   // Waits for an item. Throws Closed once the queue is closed and empty; Corrupted where the item
-  // cannot be what was pushed.
+  // cannot be what was pushed; std::bad_alloc where this process has no memory for it. Then the item
+  // is gone, and its room is free: an item has to be popped before it is known what it takes.
   T pop() const { return *pop_by(detail::kForever); }
   // Nothing where the queue is empty. Throws as pop().
   [[nodiscard]] std::optional<T> try_pop() const { return pop_by(detail::kDoNotWait); }
