@@ -24,11 +24,13 @@ void Machine::sleep(Atomic<std::uint32_t>& word, std::uint32_t expected, std::in
 }
 
 void Machine::begin_wait() {
+  if (waits_++ > 0) return;
   thread_ = mapping_ ? thread_record(*mapping_) : nullptr;
   if (thread_) thread_->waits_for.store(object_ + 1, std::memory_order_release);
 }
 
 void Machine::end_wait() {
+  if (--waits_ > 0) return;
   if (thread_) thread_->waits_for.store(0, std::memory_order_release);
 }
 

@@ -64,6 +64,7 @@ class Machine : public MachineAtomics {
   Mapping* mapping_ = nullptr;
   std::uint32_t object_ = 0;
   format::ThreadRecord* thread_ = nullptr;
+  int waits_ = 0;  // one inside another: a look may wait, too, for an inner lock
 };
 
 }  // namespace shoal::detail

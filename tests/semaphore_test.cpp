@@ -6,11 +6,15 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <chrono>
 #include <climits>
+#include <cstdint>
 #include <limits>
 #include <vector>
 
+#include "core/wait.hpp"
+#include "machine.hpp"
 #include "shoal/error.hpp"
 #include "support/child.hpp"
 #include "support/expect.hpp"
@@ -181,6 +185,30 @@ TEST_CASE("who waits gets the permit of a holder that is killed") {
   await_waiting(semaphore, 1);
   victim.kill();
   CHECK(waiter.succeeds());
+}
+
+// A look takes the semaphore's inner lock, and may have to wait for that.
+TEST_CASE("who waits counts until it has what it waits for, whatever its looks wait for") {
+  const Segment segment = Segment::anonymous();
+  const BoundedSemaphore semaphore(segment, "b", 1);
+  shoal::detail::Blueprint whatever;
+  whatever.kind = shoal::detail::Kind::bounded_semaphore;
+  whatever.bytes = shoal::detail::kWhateverIsThere;
+  const auto opened = shoal::detail::open_object(segment, "b", whatever, shoal::Open::existing);
+  shoal::detail::Machine machine(opened.object->mapping(), opened.object->index());
+  std::atomic<std::uint32_t> outer{0};
+  std::atomic<std::uint32_t> inner{0};
+  int waiting = 0;
+  const auto look = [&](shoal::core::Glance glance) {
+    if (glance == shoal::core::Glance::quick) return shoal::core::Look::wait;
+    static_cast<void>(shoal::core::wait(machine, inner, shoal::core::kMillisecond,
+                                        [](auto) { return shoal::core::Look::wait; }));
+    waiting = semaphore.waiting();
+    return shoal::core::Look::done;
+  };
+  CHECK(shoal::core::wait(machine, outer, shoal::detail::kForever, look));
+  CHECK(waiting == 1);
+  CHECK(semaphore.waiting() == 0);
 }
 
 TEST_CASE("the child of a fork holds none, and to give back the parent's does nothing") {

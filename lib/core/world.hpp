@@ -31,7 +31,7 @@
 //     void sleep(Atomic<std::uint32_t>&, std::uint32_t expected, std::int64_t nanoseconds);
 //     void wake(Atomic<std::uint32_t>&, int sleepers);
 //     void begin_wait();                           // from here on, this caller counts among those
-//     void end_wait();                             // who wait; until here
+//     void end_wait();                             // who wait; until here. They nest: a look may wait
 //     bool alive(OwnerValue owner);                // asked of the kernel, never of a cache
 //     Facts facts(OwnerValue owner);               // about a process that died, for its obituary
 //   };
