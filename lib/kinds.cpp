@@ -51,23 +51,21 @@ void each_lock(Kind kind, void* memory, Visit visit) {
   }
 }
 
-int times_locked(Kind kind, const LockWord& word) {
-  return kind == Kind::rlock
-             ? static_cast<int>(std::max(word.depth.load(std::memory_order_relaxed), 1U))
-             : 1;
+std::uint32_t times_locked(Kind kind, const LockWord& word) {
+  return kind == Kind::rlock ? std::max(word.depth.load(std::memory_order_relaxed), 1U) : 1;
 }
 
-int permits_of(BoundedWord& word, OwnerValue owner) {
+std::uint32_t permits_of(BoundedWord& word, OwnerValue owner) {
   const HeldPermits& held = held_permits(word, record_of(owner) + 1).back();
   return held.owner.load(std::memory_order_relaxed) == owner
-             ? held.permits.load(std::memory_order_relaxed)
+             ? static_cast<std::uint32_t>(std::max(held.permits.load(std::memory_order_relaxed), 0))
              : 0;
 }
 
-int popped_by(QueueWord& word, OwnerValue owner) {
+std::uint32_t popped_by(QueueWord& word, OwnerValue owner) {
   const Account& account = accounts(word, record_of(owner) + 1).back();
   return account.owner.load(std::memory_order_relaxed) == owner
-             ? static_cast<int>(counts_in(account.counts.load(std::memory_order_relaxed)).held)
+             ? counts_in(account.counts.load(std::memory_order_relaxed)).held
              : 0;
 }
 
@@ -141,8 +139,8 @@ std::size_t least_bytes(Kind kind, std::uint32_t max_processes) {
   return 0;
 }
 
-int count_held(Kind kind, void* memory, OwnerValue owner) {
-  int count = 0;
+std::uint64_t count_held(Kind kind, void* memory, OwnerValue owner) {
+  std::uint64_t count = 0;
   each_lock(kind, memory, [&](LockWord& word) {
     const OwnerValue seen = word.owner.load(std::memory_order_relaxed);
     if (owner_of(seen) == owner && !is_abandoned(seen)) count += times_locked(kind, word);

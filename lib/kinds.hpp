@@ -25,8 +25,9 @@ std::string_view kind_name(Kind kind);
 // The least that an object of the kind takes, in a segment of so many processes.
 std::size_t least_bytes(Kind kind, std::uint32_t max_processes);
 
-// How much of the object that process holds: locks, each as often as it is locked; permits.
-int count_held(Kind kind, void* memory, OwnerValue owner);
+// How much of the object that process holds: locks, each as often as it is locked; permits. As its words
+// say, which may have been written over.
+std::uint64_t count_held(Kind kind, void* memory, OwnerValue owner);
 
 // Takes the dead one's name out of an object. Idempotent. `self` and `file` are the asker's, as in
 // is_alive(): among those who share what the dead one had open it must not miss itself.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "mapping.hpp"
 
-#include <algorithm>
 #include <system_error>
 #include <utility>
 
@@ -164,14 +163,13 @@ void Mapping::copy_open_sets(OwnerValue from, OwnerValue to) {
 // May not throw. What fails here leaves the child without a place: it finds out in rejoin().
 void Mapping::before_fork() {
   mutex_.lock();
-  child_held_ = held_before_fork_;
-  for (const auto& [index, entry] : open_)
-    child_held_.insert(child_held_.end(),
-                       static_cast<std::size_t>(count_held(entry.kind, entry.memory, self())),
-                       index);
   child_self_ = kNobody;
-  if (self() == kNobody || file_.reopen(child_file_)) return;
   try {
+    child_held_ = held_before_fork_;
+    for (const auto& [index, entry] : open_)
+      if (const auto count = count_held(entry.kind, entry.memory, self()))
+        child_held_[index] += count;
+    if (self() == kNobody || file_.reopen(child_file_)) return;
     const FileLock held(file_, name_);
     const auto child = attach(tables_, child_file_);
     if (!child) return child_file_.close();
@@ -202,9 +200,10 @@ void Mapping::after_fork_in_child() {
 
 bool Mapping::forget_held_before_fork(const Object& object, int n) {
   const std::scoped_lock held(mutex_);
-  auto& list = held_before_fork_;
-  if (std::count(list.begin(), list.end(), object.index()) < n) return false;
-  for (; n > 0; --n) list.erase(std::find(list.begin(), list.end(), object.index()));
+  const auto entry = held_before_fork_.find(object.index());
+  const auto count = static_cast<std::uint64_t>(n);
+  if (entry == held_before_fork_.end() || entry->second < count) return false;
+  if ((entry->second -= count) == 0) held_before_fork_.erase(entry);
   return true;
 }
 

@@ -7,7 +7,6 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <vector>
 
 #include "format.hpp"
 #include "os/file.hpp"
@@ -102,13 +101,14 @@ class Mapping : public std::enable_shared_from_this<Mapping> {
   const Tables tables_;
   os::WipedOnFork* const self_;
   std::mutex mutex_;
-  std::map<std::uint32_t, Open> open_;           // guarded by mutex_
-  std::shared_ptr<Mapping> holds_something_;     // itself, while it must not go; guarded by mutex_
-  std::vector<std::uint32_t> held_before_fork_;  // guarded by mutex_
+  std::map<std::uint32_t, Open> open_;        // guarded by mutex_
+  std::shared_ptr<Mapping> holds_something_;  // itself, while it must not go; guarded by mutex_
+  using Amounts = std::map<std::uint32_t, std::uint64_t>;  // of objects, by their index
+  Amounts held_before_fork_;                               // guarded by mutex_
   // From before_fork() until after it: the child's place.
   os::File child_file_;
   OwnerValue child_self_ = kNobody;
-  std::vector<std::uint32_t> child_held_;
+  Amounts child_held_;
 };
 
 // An object that this process has open.

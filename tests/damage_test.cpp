@@ -32,6 +32,7 @@
 #include <vector>
 
 #include "format.hpp"
+#include "kinds.hpp"
 #include "support/child.hpp"
 #include "support/full_programme.hpp"
 #include "support/gate.hpp"
@@ -472,6 +473,42 @@ TEST_CASE("an inner lock that is written over in its holder's hands does not end
     large.store({});
   });
   CHECK(child.exit_status() == 0);
+}
+
+TEST_CASE("a process may fork, whatever is written over the counts of what it holds") {
+  const TempName name;
+  const Segment segment(name, small());
+  const shoal::RLock rlock(segment, "rlock");
+  const shoal::BoundedSemaphore semaphore(segment, "semaphore", 2);
+  const shoal::JoinableQueue<int> queue(segment, "queue", 2);
+  const SegmentBytes bytes(name);
+  const auto at = [&](const char* object) {
+    return &bytes[bytes.header().heap_at + bytes.object(object).offset];
+  };
+  auto& lock_word = *reinterpret_cast<shoal::detail::LockWord*>(at("rlock"));
+  auto& bounded_word = *reinterpret_cast<shoal::detail::BoundedWord*>(at("semaphore"));
+  auto& queue_word = *reinterpret_cast<shoal::detail::QueueWord*>(at("queue"));
+  const std::uint32_t processes = bytes.header().max_processes;
+  Child parent([&] {
+    rlock.lock();
+    semaphore.acquire();
+    queue.push(1);
+    queue.pop();
+    for (const std::uint32_t count : {~0U, 1U << 31, ~0U >> 1}) {
+      lock_word.depth = count;
+      for (auto& held : held_permits(bounded_word, processes))
+        held.permits = static_cast<std::int32_t>(count);
+      for (auto& account : accounts(queue_word, processes)) account.counts = count;
+      int status = 0;
+      if (fork_and_wait(status) == 0) {
+        rlock.unlock();  // its parent's
+        ::_exit(rlock.is_locked() ? 0 : 1);
+      }
+      if (status != 0) return false;
+    }
+    return true;
+  });
+  CHECK(parent.succeeds());
 }
 
 TEST_CASE(
