@@ -8,22 +8,32 @@
 // the lock, takes the favourite's privilege away, and waits until it has left. After that has
 // happened a few times there is no favourite any more, and all use the lock.
 //
-//   favourite:  busy = me;  is it still mine?  ...  busy = 0;  wake whoever waits
-//   another:    lock;  favourite = none;  barrier;  wait while busy  ...  unlock
+//   favourite:  busy[period] = 1;  is it still mine?  ...  busy[period] = 0;  wake whoever waits
+//   another:    lock;  favourite = none, period + 1;  barrier;  wait while busy[period]  ...  unlock
+//
+// A favourite may be held up anywhere: before it marks that it is inside, too, or before it takes the
+// mark away as it finds that it is the favourite no more. By then the next one may be inside, and
+// with one mark for both, its own would be written over. So each period, from one such change to the
+// next, has a mark of its own, and its number is in the word that says whose favour it is: marks that
+// come late are where nobody looks. A favourite that is dead has no more stores to come, nor have
+// those of its period before it, which were dead, too: the next one's period is the same.
 //
 // What each step leaves behind when its process is killed right after it:
 //
-//   busy = me            a dead process is inside: it counts for nothing, and who comes clears it
+//   busy = 1             a dead process is inside: it counts for nothing, and who comes clears it
 //   lock                 its next holder inherits it
 //   favourite = none     all use the lock, until one of them is the favourite again
-//   owner, favourite     a favourite that is dead: who comes next takes its place
+//   owner                a dead process, where there may be a mark of the favourite before: of one
+//                        that is dead, too; or that comes late, and finds that its favour is gone
+//   favourite            a favourite that is dead: who comes next takes its place
 //
 // Memory-order pairs.
 //   B1 -> B2   the favourite stores busy, then loads favourite; another one stores favourite, then
 //              loads busy. At least one sees the other's store: as M1 -> M2 in lib/core/wait.hpp,
 //              the other one pays for the barrier.
 //   L1 -> L2   the favourite stores busy = 0 (release); another one loads that (acquire): what the
-//              favourite did inside is there.
+//              favourite did inside is there. So it is for who does not see that, but what the other
+//              one then stored (release): that it is the owner, or the favourite (acquire).
 //   M1 -> M2   likewise, then sleepers: lib/core/wait.hpp.
 
 #include <atomic>
@@ -42,11 +52,12 @@ using PipeTurnOf = detail::BasicPipeTurn<typename World::Atomics>;
 // Whether a live process has the turn.
 template <class World>
 bool has_turn(World& world, PipeTurnOf<World>& turn, LockWordOf<World>& lock) {
-  for (const OwnerValue who : {turn.busy.load(std::memory_order_acquire),    // L2
-                               lock.owner.load(std::memory_order_acquire)})  // L2
-    if (who != detail::kNobody && !detail::is_abandoned(who) && world.alive(detail::owner_of(who)))
-      return true;
-  return false;
+  const std::uint64_t favourite = turn.favourite.load(std::memory_order_acquire);        // L2
+  if (turn.busy[detail::last_period(favourite)].load(std::memory_order_acquire) != 0 &&  // L2
+      world.alive(turn.owner.load(std::memory_order_acquire)))                           // L2
+    return true;
+  const OwnerValue who = lock.owner.load(std::memory_order_acquire);  // L2
+  return who != detail::kNobody && !detail::is_abandoned(who) && world.alive(detail::owner_of(who));
 }
 
 // One thread's turn. enter() or enter_at_once(), and then leave(), by the same thread.
@@ -62,10 +73,12 @@ class PipeTurn {
   bool enter(Deadline deadline) { return enter_at_once() || enter_by_lock(deadline); }
   // False: not the favourite.
   bool enter_at_once() {
-    if (turn_.favourite.load(std::memory_order_relaxed) != note_) return false;
-    turn_.busy.store(me_, std::memory_order_relaxed);     // B1
-    std::atomic_signal_fence(std::memory_order_seq_cst);  // the compiler keeps B1's order too
-    if (turn_.favourite.load(std::memory_order_relaxed) == note_) return true;
+    const std::uint64_t seen = turn_.favourite.load(std::memory_order_relaxed);
+    period_ = detail::period_of(seen, note_);
+    if (period_ >= detail::kPeriods) return false;
+    turn_.busy[period_].store(1, std::memory_order_relaxed);  // B1
+    std::atomic_signal_fence(std::memory_order_seq_cst);      // the compiler keeps B1's order too
+    if (turn_.favourite.load(std::memory_order_relaxed) == seen) return true;
     leave_as_favourite();
     return false;
   }
@@ -81,11 +94,8 @@ class PipeTurn {
   }
 
  private:
-  // A favourite that has changed so often is none.
-  static constexpr std::uint32_t kMostChanges = 8;
-
   void leave_as_favourite() {
-    turn_.busy.store(detail::kNobody, std::memory_order_release);  // L1, M1
+    turn_.busy[period_].store(0, std::memory_order_release);  // L1, M1
     std::atomic_signal_fence(std::memory_order_seq_cst);
     if ((turn_.sleepers.load(std::memory_order_relaxed) & detail::kSomebodySleeps) != 0)  // M1
       core::wake(world_, turn_.sleepers, kEverybody);
@@ -98,43 +108,45 @@ class PipeTurn {
     }
     detail::note_holder(lock_, static_cast<std::uint32_t>(note_ >> 32), me_);
     has_lock_ = true;
-    const bool in_turn = displace_favourite();
-    if (!await_favourite(deadline)) {
+    const std::uint64_t last = displace_favourite();
+    if (!await_favourite(detail::last_period(last), deadline)) {
       core::unlock(world_, lock_);
       has_lock_ = false;
       return false;
     }
-    // Who is not reached by barrier() may not be one. The owner first: who sees the note sees it.
-    if (in_turn && world_.is_reached()) {
-      turn_.owner.store(me_, std::memory_order_relaxed);
-      turn_.favourite.store(note_, std::memory_order_release);
-    }
+    become_favourite(detail::period_of(last));
     return true;
   }
 
-  // Whether there may be a new one.
-  bool displace_favourite() {
-    const std::uint64_t seen = turn_.favourite.load(std::memory_order_acquire);
-    if (seen == 0) return true;
-    const std::uint32_t changes = turn_.changes.load(std::memory_order_relaxed);
-    if (seen != detail::kNoFavourite) {
-      if (!world_.alive(turn_.owner.load(std::memory_order_relaxed))) return true;
-      turn_.favourite.store(detail::kNoFavourite, std::memory_order_relaxed);  // B2
-      turn_.changes.store(changes + 1, std::memory_order_relaxed);
-      if (World::kMutant != Mutant::no_membarrier && !world_.barrier())
-        world_.sleep(turn_.sleepers, turn_.sleepers.load(std::memory_order_relaxed),
-                     kSliceWithoutBarrier);  // by then its store has long been seen
-    }
-    return changes < kMostChanges;
+  // Who is not reached by barrier() may not be one. The owner first: who sees the note sees it.
+  void become_favourite(std::uint64_t period) {
+    if (period >= detail::kPeriods || !world_.is_reached()) return;
+    turn_.owner.store(me_, std::memory_order_release);                                         // L1
+    turn_.favourite.store(detail::favourite_value(note_, period), std::memory_order_release);  // L1
   }
 
-  bool await_favourite(Deadline deadline) {
-    if (turn_.busy.load(std::memory_order_acquire) == detail::kNobody) return true;  // L2
-    return core::wait(world_, turn_.sleepers, deadline, [this](Glance glance) {
-      const OwnerValue busy = turn_.busy.load(std::memory_order_acquire);  // L2
-      if (busy == detail::kNobody) return Look::done;
-      if (glance == Glance::quick || world_.alive(busy)) return Look::wait;
-      turn_.busy.store(detail::kNobody, std::memory_order_relaxed);
+  // What favourite is then: nobody alive.
+  std::uint64_t displace_favourite() {
+    std::uint64_t favourite = turn_.favourite.load(std::memory_order_acquire);
+    if (!detail::has_favourite(favourite) ||
+        !world_.alive(turn_.owner.load(std::memory_order_relaxed)))
+      return favourite;
+    favourite = detail::favourite_value(0, detail::period_of(favourite) + 1);
+    turn_.favourite.store(favourite, std::memory_order_relaxed);  // B2
+    if (World::kMutant != Mutant::no_membarrier && !world_.barrier())
+      world_.sleep(turn_.sleepers, turn_.sleepers.load(std::memory_order_relaxed),
+                   kSliceWithoutBarrier);  // by then its store has long been seen
+    return favourite;
+  }
+
+  bool await_favourite(std::uint64_t period, Deadline deadline) {
+    auto& busy = turn_.busy[period];
+    if (busy.load(std::memory_order_acquire) == 0) return true;  // L2
+    return core::wait(world_, turn_.sleepers, deadline, [&](Glance glance) {
+      if (busy.load(std::memory_order_acquire) == 0) return Look::done;  // L2
+      if (glance == Glance::quick || world_.alive(turn_.owner.load(std::memory_order_relaxed)))
+        return Look::wait;
+      busy.store(0, std::memory_order_relaxed);
       return Look::done;
     });
   }
@@ -144,6 +156,7 @@ class PipeTurn {
   LockWordOf<World>& lock_;
   const OwnerValue me_;
   const std::uint64_t note_;
+  std::uint64_t period_ = 0;
   bool has_lock_ = false;
 };
 

@@ -329,16 +329,20 @@ struct NextReceiver : OneWay<3, 128> {
   SimAtomic<bool> received{};
 };
 
-// Some threads take turns, of which the first comes twice.
-template <int Participants, Mutant M = Mutant::none>
+// Some threads take turns, each of them several times: who is held up as it comes meets others that
+// have been made the favourite since, and come by that. `period`: of the first favourite.
+template <int Participants, std::uint64_t period = 0, Mutant M = Mutant::none>
 struct Turns {
   using World = SimWorld<M>;
   static constexpr int kParticipants = Participants;
   static OwnerValue owner(int participant) { return process(participant); }
 
-  Turns() { lock.inherits.store(1); }
+  Turns() {
+    lock.inherits.store(1);
+    turn.favourite.store(shoal::detail::favourite_value(0, period));
+  }
   void participant(World& world, int number) {
-    for (int i = number == 0 ? 3 : 1; i > 0; --i) {
+    for (int i = 3; i > 0; --i) {
       shoal::core::PipeTurn<World> mine(world, turn, lock, process(number), 1);
       if (!mine.enter(kForever)) world.fail("gave up waiting for ever");
       const int seen = inside.load(std::memory_order_relaxed);
@@ -372,9 +376,17 @@ Options many(int kills) {
 TEST_SUITE_BEGIN("Pipe under every schedule");
 
 TEST_CASE("one thread at a time has the turn, whoever is killed in it") {
-  passes<Turns<2>>("turn.two", few(), 1'000);
+  passes<Turns<2>>("turn.two", few(), 5'000);
   passes<Turns<2>>("turn.two.kill", few(1), 10'000);
+  passes<Turns<3>>("turn.three", many(0), 20'000);
   passes<Turns<3>>("turn.three.kill", many(2), 20'000);
+}
+
+TEST_CASE("one thread at a time has the turn, when there have been so many favourites") {
+  constexpr std::uint64_t last = shoal::detail::kPeriods - 1;
+  passes<Turns<2, last>>("turn.last", few(), 5'000);
+  passes<Turns<2, last>>("turn.last.kill", few(1), 10'000);
+  passes<Turns<3, last - 1>>("turn.last.three.kill", many(2), 20'000);
 }
 
 TEST_CASE("numbers arrive in order, through a ring that is full at times") {
@@ -409,7 +421,7 @@ TEST_CASE("a receiver that dies takes no more than its message with it") {
 }
 
 TEST_CASE("a favourite displaced without a barrier, and a frame not released, are found") {
-  catches<Turns<2, Mutant::no_membarrier>>("turn.no_membarrier", few());
+  catches<Turns<2, 0, Mutant::no_membarrier>>("turn.no_membarrier", few());
   catches<InOrder<2, Mutant::release_relaxed>>("pipe.release_relaxed", few());
 }
 

@@ -269,7 +269,7 @@ TEST_CASE("no operation costs more than it did") {
           for (int i = 0; i < 2; ++i) first.send(std::int64_t{1});
           for (int i = 0; i < 2; ++i) static_cast<void>(second.recv<std::int64_t>());
         },
-        {1057, 0});
+        {1084, 0});
 }
 
 // Who finds nothing after many that were there at once rests, for more to come: but not here.

@@ -57,8 +57,9 @@ std::uint64_t hash_of_lock(const LockWord& word) {
 // Of an object that has as many bytes as its kind takes at least.
 std::uint64_t hash_of_turn(const shoal::detail::PipeTurn& turn) {
   Hash hash;
-  hash.add(static_cast<std::uint32_t>(turn.favourite.load()), turn.owner.load(), turn.busy.load());
-  return hash.add(turn.sleepers.load(), turn.changes.load()).value();
+  hash.add(static_cast<std::uint32_t>(turn.favourite.load()), turn.owner.load());
+  hash.add(shoal::detail::period_of(turn.favourite.load()), turn.sleepers.load());
+  return hash.add_bytes(turn.busy, sizeof turn.busy).value();
 }
 
 std::uint64_t hash_of_lane(const PipeLane& lane) {

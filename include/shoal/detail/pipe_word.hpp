@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -15,17 +16,23 @@ namespace shoal::detail {
 // A pipe in shared memory; the algorithm is in lib/core/pipe.hpp. Two ends, and a lane from each to
 // the other: a ring of bytes with one sender and one receiver at a time.
 
+// In so many periods a side of a lane has a favourite, below; in the one after these it has none.
+inline constexpr std::uint32_t kPeriods = 8;
+inline constexpr int kPeriodBits = 4;
+inline constexpr int kPeriodShift = 64 - kPeriodBits;
+
 // Whose turn it is to send, or to receive: of the thread that has the lock; or, without it, of the
 // one thread that the lock's last holder left it to. That one pays no atomic read-modify-write,
 // which would make it wait for all its stores: see lib/core/pipe_turn.hpp.
 //
-//   favourite  the note of that thread (holder_note in lock_word.hpp); 0: none; kNoFavourite: it
-//              has been taken from it. Who has the lock
-//   owner      the favourite's process. Who has the lock
-//   busy       the favourite's process, while it is inside, which may be dead; else 0. The
-//              favourite; and who has the lock, to 0, where that process is dead
+//   favourite  bits 0-59: the note of that thread (holder_note in lock_word.hpp; ids of threads have
+//              22 bits), or 0: nobody is the favourite. Bits 60-63: the period, which is how often
+//              a live one has lost the favour. Who has the lock
+//   owner      the process of the last favourite, or of who was about to be one. Who has the lock
+//   busy       for each period: 1 while its favourite is inside, which may be dead; else 0. Its
+//              favourite; and who has the lock, to 0, where that process is dead. Of periods before
+//              the last one nobody looks at it: there a 1 means nothing
 //   sleepers   who waits for the favourite to leave: lib/core/wait.hpp
-//   changes    how often it was taken from a live one. Who has the lock
 template <class World>
 struct BasicPipeTurn {
   template <class T>
@@ -33,11 +40,23 @@ struct BasicPipeTurn {
 
   Atomic<std::uint64_t> favourite;
   Atomic<OwnerValue> owner;
-  Atomic<OwnerValue> busy;
+  Atomic<std::uint8_t> busy[kPeriods];
   Atomic<std::uint32_t> sleepers;
-  Atomic<std::uint32_t> changes;
 };
-inline constexpr std::uint64_t kNoFavourite = ~std::uint64_t{0};
+
+constexpr std::uint64_t favourite_value(std::uint64_t note, std::uint64_t period) {
+  return note | period << kPeriodShift;
+}
+constexpr bool has_favourite(std::uint64_t favourite) { return favourite << kPeriodBits != 0; }
+constexpr std::uint64_t period_of(std::uint64_t favourite) { return favourite >> kPeriodShift; }
+// The period in which the thread of that note is the favourite; kPeriods or more: in none.
+constexpr std::uint64_t period_of(std::uint64_t favourite, std::uint64_t note) {
+  return std::rotl(favourite ^ note, kPeriodBits);
+}
+// The period of whoever is the favourite, or was it last; before the first one, of none yet.
+constexpr std::uint64_t last_period(std::uint64_t favourite) {
+  return (period_of(favourite) - (has_favourite(favourite) ? 0 : 1)) % kPeriods;
+}
 
 // A lane. Positions count bytes since the pipe was made, and are multiples of 8; position % size of
 // the ring is where in the ring.
@@ -155,6 +174,8 @@ using PipeWord = BasicPipeWord<MachineAtomics>;
 using PipeHolder = std::atomic<OwnerValue>;
 static_assert(std::is_standard_layout_v<PipeWord>);
 static_assert(sizeof(PipeLane) == 896 && sizeof(PipeWord) == 1920, "docs/format.md");
+static_assert(sizeof(PipeTurn) == 32 && offsetof(PipeTurn, busy) == 16);
+static_assert(offsetof(PipeTurn, sleepers) == 24, "what a favourite touches is on one line");
 static_assert(offsetof(PipeLane, tail) == 128 && offsetof(PipeLane, head) == 384);
 static_assert(offsetof(PipeLane, data_sleepers) == 512 && offsetof(PipeLane, send_lock) == 640);
 
