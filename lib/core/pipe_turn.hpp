@@ -22,7 +22,8 @@
 //
 //   busy = 1             a dead process is inside: it counts for nothing, and who comes clears it
 //   lock                 its next holder inherits it
-//   favourite = none     all use the lock, until one of them is the favourite again
+//   favourite = none     the same, and makes the barrier that may not have been made. All use the
+//                        lock, until one of them is the favourite again
 //   owner                a dead process, where there may be a mark of the favourite before: of one
 //                        that is dead, too; or that comes late, and finds that its favour is gone
 //   favourite            a favourite that is dead: who comes next takes its place
@@ -102,13 +103,15 @@ class PipeTurn {
   }
 
   bool enter_by_lock(Deadline deadline) {
+    bool inherited = false;
     if (!detail::take_if_free(lock_, world_.is_reached() ? me_ : detail::kNobody)) {
       const LockResult result = core::lock(world_, lock_, me_, deadline, Abandoned::is_taken);
       if (result.outcome == LockOutcome::timed_out) return false;
+      inherited = result.outcome == LockOutcome::inherited;
     }
     detail::note_holder(lock_, static_cast<std::uint32_t>(note_ >> 32), me_);
     has_lock_ = true;
-    const std::uint64_t last = displace_favourite();
+    const std::uint64_t last = displace_favourite(inherited);
     if (!await_favourite(detail::last_period(last), deadline)) {
       core::unlock(world_, lock_);
       has_lock_ = false;
@@ -126,13 +129,15 @@ class PipeTurn {
   }
 
   // What favourite is then: nobody alive.
-  std::uint64_t displace_favourite() {
+  std::uint64_t displace_favourite(bool inherited) {
     std::uint64_t favourite = turn_.favourite.load(std::memory_order_acquire);
-    if (!detail::has_favourite(favourite) ||
-        !world_.alive(turn_.owner.load(std::memory_order_relaxed)))
-      return favourite;
-    favourite = detail::favourite_value(0, detail::period_of(favourite) + 1);
-    turn_.favourite.store(favourite, std::memory_order_relaxed);  // B2
+    if (detail::has_favourite(favourite)) {
+      if (!world_.alive(turn_.owner.load(std::memory_order_relaxed))) return favourite;
+      favourite = detail::favourite_value(0, detail::period_of(favourite) + 1);
+      turn_.favourite.store(favourite, std::memory_order_relaxed);  // B2
+    } else if (!inherited || World::kMutant == Mutant::barrier_not_repeated) {
+      return favourite;  // whoever displaced the last one has made the barrier before it unlocked
+    }
     if (World::kMutant != Mutant::no_membarrier && !world_.barrier())
       world_.sleep(turn_.sleepers, turn_.sleepers.load(std::memory_order_relaxed),
                    kSliceWithoutBarrier);  // by then its store has long been seen

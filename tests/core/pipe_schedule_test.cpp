@@ -341,8 +341,9 @@ struct Turns {
     lock.inherits.store(1);
     turn.favourite.store(shoal::detail::favourite_value(0, period));
   }
-  void participant(World& world, int number) {
-    for (int i = 3; i > 0; --i) {
+  void participant(World& world, int number) { take_turns(world, number, 3); }
+  void take_turns(World& world, int number, int times) {
+    for (; times > 0; --times) {
       shoal::core::PipeTurn<World> mine(world, turn, lock, process(number), 1);
       if (!mine.enter(kForever)) world.fail("gave up waiting for ever");
       const int seen = inside.load(std::memory_order_relaxed);
@@ -357,6 +358,31 @@ struct Turns {
   shoal::detail::BasicPipeTurn<typename World::Atomics> turn;
   shoal::detail::BasicLockWord<typename World::Atomics> lock;
   SimAtomic<int> inside{};
+};
+
+// The first is the favourite. The second is killed as it takes the favour away, and buried; so the
+// third inherits the lock without waiting for it, which would be a barrier, too.
+template <Mutant M = Mutant::none>
+struct InheritedTurn : Turns<3, 0, M> {
+  using World = typename Turns<3, 0, M>::World;
+
+  InheritedTurn() {
+    this->turn.owner.store(process(0));
+    this->turn.favourite.store(shoal::detail::holder_note(1, process(0)));
+  }
+  void participant(World& world, int number) {
+    if (number == 1) {
+      this->take_turns(world, number, 1);
+      return finished.store(true);
+    }
+    const typename World::Unkillable whole;
+    if (number == 2) {
+      while (world.alive(process(1)) && !finished.load()) world.pause();
+      shoal::core::sweep(world, this->lock, process(1));
+    }
+    this->take_turns(world, number, 1);
+  }
+  SimAtomic<bool> finished{};
 };
 
 Options few(int kills = 0) {
@@ -387,6 +413,10 @@ TEST_CASE("one thread at a time has the turn, when there have been so many favou
   passes<Turns<2, last>>("turn.last", few(), 5'000);
   passes<Turns<2, last>>("turn.last.kill", few(1), 10'000);
   passes<Turns<3, last - 1>>("turn.last.three.kill", many(2), 20'000);
+}
+
+TEST_CASE("who takes over from one that was killed displacing the favourite waits for that, too") {
+  passes<InheritedTurn<>>("turn.inherited.kill", many(1), 20'000);
 }
 
 TEST_CASE("numbers arrive in order, through a ring that is full at times") {
@@ -421,6 +451,7 @@ TEST_CASE("a receiver that dies takes no more than its message with it") {
 }
 
 TEST_CASE("a favourite displaced without a barrier, and a frame not released, are found") {
+  catches<InheritedTurn<Mutant::barrier_not_repeated>>("turn.barrier_not_repeated", many(1));
   catches<Turns<2, 0, Mutant::no_membarrier>>("turn.no_membarrier", few());
   catches<InOrder<2, Mutant::release_relaxed>>("pipe.release_relaxed", few());
 }

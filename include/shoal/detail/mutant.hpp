@@ -25,6 +25,7 @@ enum class Mutant {
   intent_cleared_early,     // and is nobody's before it has been made good
   skip_is_an_item,          // the place of a dead pusher is popped as if it held something
   closed_ignored,           // who waits for an item of a closed queue goes on waiting
+  barrier_not_repeated,     // who inherits a pipe's lock trusts in a barrier of the dead one's
   small_frame_marked_late,  // of a copied frame, where it begins is told after what is in it
   small_frame_left,         // and stays there, when its sender has been killed, for the next one
   serial_not_bumped,        // the parts of an item that has gone count as those of the next one
