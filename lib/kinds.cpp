@@ -175,6 +175,11 @@ void share_with_child(const Tables& tables, const os::File& file, Kind kind, voi
   pipe_ends(tables, machine, memory).share(parent, child);
 }
 
+void leave_end(const Tables& tables, const os::File& file, void* pipe, int end, OwnerValue who) {
+  Machine machine(tables, file, who);
+  pipe_ends(tables, machine, pipe).leave(end, who);
+}
+
 void sweep_thread(const Tables& tables, const os::File& file, OwnerValue self,
                   format::ThreadRecord& thread) {
   const std::uint32_t index = thread.condition.load(std::memory_order_relaxed) - 1;

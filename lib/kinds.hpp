@@ -39,6 +39,9 @@ void sweep_object(const Tables& tables, const os::File& file, OwnerValue self, K
 void share_with_child(const Tables& tables, const os::File& file, Kind kind, void* memory,
                       OwnerValue parent, OwnerValue child);
 
+// Gives up that process's share of an end of a pipe.
+void leave_end(const Tables& tables, const os::File& file, void* pipe, int end, OwnerValue who);
+
 // Passes on what a dead process's thread was given; this process's may be among the next.
 // Idempotent.
 void sweep_thread(const Tables& tables, const os::File& file, OwnerValue self,

@@ -194,8 +194,32 @@ void Mapping::after_fork_in_child() {
   if (file_.is_open() && !region_->remap(file_)) child_self_ = kNobody;
   held_before_fork_ = std::move(child_held_);
   set_self(child_self_);
-  if (child_self_ != kNobody) introduce(tables_, child_self_);
+  if (child_self_ != kNobody) {
+    introduce(tables_, child_self_);
+    leave_closed_ends();
+  }
   mutex_.unlock();
+}
+
+// The child of a fork() has a share of each end that its parent had one of beforehand. Where another
+// thread has closed that since, and memory was copied as it did, the child's handle says closed, and
+// nobody would ever give up the child's share.
+void Mapping::leave_closed_ends() const {
+  const auto is_closed = [](const EndShare& share) {
+    return share.closed->load(std::memory_order_relaxed);  // from before the fork, or this thread's
+  };
+  for (const EndShare& share : shares_) {
+    const auto is_its = [&](const EndShare& other) {  // taken again: the same share, not closed
+      return other.pipe == share.pipe && other.end == share.end && !is_closed(other);
+    };
+    if (is_closed(share) && std::none_of(shares_.begin(), shares_.end(), is_its))
+      leave_end(tables_, file_, share.pipe, share.end, self());
+  }
+}
+
+void Mapping::remove_share(const std::atomic<bool>& closed) {
+  const std::scoped_lock held(mutex_);
+  std::erase_if(shares_, [&](const EndShare& share) { return share.closed == &closed; });
 }
 
 bool Mapping::forget_held_before_fork(const Object& object, int n) {

@@ -18,6 +18,13 @@
 
 namespace shoal::detail {
 
+// What a process itself says of its share of an end of a pipe.
+struct EndShare {
+  void* pipe;
+  int end;
+  const std::atomic<bool>* closed;
+};
+
 // A segment in this process: its file, mapped once however many handles there are, and this
 // process's place in it. It goes with the last handle; but not while the process holds something
 // in it, for nobody could tell that from dying.
@@ -70,6 +77,12 @@ class Mapping : public std::enable_shared_from_this<Mapping> {
   // An open object goes.
   void close(const Object& object);
 
+  // Requires the directory lock. A share that the children of fork() are to have, unless it is
+  // closed by the time that memory is copied.
+  void add_share(const EndShare& share) { shares_.push_back(share); }
+  // It goes.
+  void remove_share(const std::atomic<bool>& closed);
+
   // Around a fork(): see registry.cpp.
   void before_fork();
   void after_fork_in_parent();
@@ -94,6 +107,7 @@ class Mapping : public std::enable_shared_from_this<Mapping> {
   void set_self(OwnerValue self);
   [[nodiscard]] bool has_nothing_open() const;
   void copy_open_sets(OwnerValue from, OwnerValue to);
+  void leave_closed_ends() const;
 
   const std::string name_;
   os::File file_;
@@ -105,6 +119,7 @@ class Mapping : public std::enable_shared_from_this<Mapping> {
   std::shared_ptr<Mapping> holds_something_;  // itself, while it must not go; guarded by mutex_
   using Amounts = std::map<std::uint32_t, std::uint64_t>;  // of objects, by their index
   Amounts held_before_fork_;                               // guarded by mutex_
+  std::vector<EndShare> shares_;                           // guarded by mutex_
   // From before_fork() until after it: the child's place.
   os::File child_file_;
   OwnerValue child_self_ = kNobody;

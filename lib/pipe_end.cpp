@@ -12,6 +12,7 @@ using core::Reception;
 
 bool PipeEnd::take() {
   Machine machine(handle_.object->mapping(), handle_.object->index());
+  handle_.object->mapping().add_share({handle_.word, end_, &closed_});
   const bool taken = ends(machine).take(end_, handle_.object->mapping().self());
   closed_.store(!taken, std::memory_order_relaxed);
   return taken;

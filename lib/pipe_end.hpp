@@ -104,6 +104,7 @@ class PipeEnd {
   PipeEnd& operator=(const PipeEnd&) = delete;
   ~PipeEnd() {
     close();
+    handle_.object->mapping().remove_share(closed_);
     delete kept_.load(std::memory_order_relaxed);
   }
 

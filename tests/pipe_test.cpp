@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -96,6 +98,19 @@ class MappedFile {
   void* base_;
   std::size_t size_ = 0;
 };
+
+bool is_busy(const Pipe& pipe) {
+  return throws<shoal::Busy>([&] { static_cast<void>(pipe.first()); });
+}
+
+// Called in the course of a fork(), after what the library does before it, as handlers are called in
+// the reverse of the order in which they came: the library's with the first segment.
+std::function<void()> as_memory_is_copied;
+[[maybe_unused]] const int handler = ::pthread_atfork(
+    [] {
+      if (as_memory_is_copied) as_memory_is_copied();
+    },
+    nullptr, nullptr);
 
 }  // namespace
 
@@ -568,6 +583,49 @@ TEST_CASE("to close an end is to give up one process's share of it") {
   CHECK(b.recv<int>() == 2);
   CHECK(child.succeeds());
   CHECK_THROWS_AS(static_cast<void>(b.recv<int>()), shoal::EndOfFile);
+}
+
+TEST_CASE("an end that another thread closes during a fork: the child has it, or knows it closed") {
+  const Segment segment = Segment::anonymous();
+  const Pipe pipe(segment, "p");
+  const Connection a = pipe.first();
+  const Connection b = pipe.second();
+  as_memory_is_copied = [&] { std::thread([&] { a.close(); }).join(); };
+  const Gate known;
+  const Gate go;
+  SharedCounter closed;
+  Child child([&] {
+    if (a.closed()) ++*closed;
+    known.open();
+    go.wait();
+    a.close();
+    sleep_forever();
+  });
+  as_memory_is_copied = nullptr;
+  known.wait();
+  CHECK(is_busy(pipe) == (*closed == 0));
+  go.open();
+  CHECK_THROWS_AS(static_cast<void>(b.recv<int>()), shoal::EndOfFile);
+  CHECK_FALSE(is_busy(pipe));
+}
+
+TEST_CASE("an end that was closed and taken again is a forked child's, too") {
+  const Segment segment = Segment::anonymous();
+  const Pipe pipe(segment, "p");
+  const Connection closed = pipe.first();
+  closed.close();
+  const Connection a = pipe.first();
+  const Connection b = pipe.second();
+  const Gate go;
+  Child child([&] {
+    go.wait();
+    a.send(1);
+  });
+  a.close();
+  CHECK(is_busy(pipe));
+  go.open();
+  CHECK(b.recv<int>() == 1);
+  CHECK(child.succeeds());
 }
 
 TEST_CASE("close() wakes this process's own calls") {
