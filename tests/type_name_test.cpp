@@ -10,12 +10,16 @@
 #include <complex>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
+#include <set>
 #include <shoal/shoal.hpp>
 #include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -59,6 +63,31 @@ struct Tagged {
   int n;
 };
 
+template <class T>
+struct Grid {
+  struct Cell {
+    T value;
+  };
+  template <class U>
+  struct Pair {
+    T first;
+    U second;
+  };
+};
+template <class T, class U = int>
+struct Defaulted {
+  T first;
+  U second;
+};
+template <class T, int N>
+struct Vec {
+  T at[N];
+};
+template <auto N>
+struct Number {
+  int n;
+};
+
 struct alignas(8192) TooAligned {
   char c;
 };
@@ -85,6 +114,10 @@ namespace {
 
 using namespace type_name_test;
 
+struct Unseen {
+  int n;
+};
+
 static_assert(TypeName<long>::value == "int64");
 static_assert(TypeName<long long>::value == "int64");
 static_assert(TypeName<int>::value == "int32");
@@ -97,6 +130,65 @@ static_assert(TypeName<std::size_t>::value == "uint64");
 static_assert(TypeName<bool>::value == "bool");
 static_assert(TypeName<float>::value == "float32");
 static_assert(TypeName<double>::value == "float64");
+
+// Others are named alike by both compilers: these are what both say. Of templates of types by the
+// names of their arguments,
+static_assert(TypeName<std::string>::value == "std::string");
+static_assert(TypeName<std::wstring>::value == "std::basic_string<int32>");
+static_assert(TypeName<std::vector<long>>::value == "std::vector<int64>");
+static_assert(TypeName<std::vector<long long>>::value == "std::vector<int64>");
+static_assert(TypeName<std::vector<std::vector<std::string>>>::value ==
+              "std::vector<std::vector<std::string>>");
+static_assert(TypeName<std::pair<int, std::string>>::value == "std::pair<int32, std::string>");
+static_assert(TypeName<std::tuple<>>::value == "std::tuple<>");
+static_assert(TypeName<std::tuple<int, unsigned long, unsigned char>>::value ==
+              "std::tuple<int32, uint64, uint8>");
+static_assert(TypeName<std::optional<std::string>>::value == "std::optional<std::string>");
+static_assert(TypeName<std::variant<int, std::string>>::value ==
+              "std::variant<int32, std::string>");
+static_assert(TypeName<std::array<std::string, 12>>::value == "std::array<std::string, 12>");
+static_assert(TypeName<std::array<std::array<int, 2>, 3>>::value ==
+              "std::array<std::array<int32, 2>, 3>");
+static_assert(TypeName<std::map<std::string, long>>::value == "std::map<std::string, int64>");
+static_assert(TypeName<std::map<int, int, std::greater<>>>::value ==
+              "std::map<int32, int32, std::greater<>>");
+static_assert(TypeName<std::unordered_map<std::string, std::vector<Tick>>>::value ==
+              "std::unordered_map<std::string, std::vector<type_name_test::Tick>>");
+static_assert(TypeName<std::set<std::string>>::value == "std::set<std::string>");
+static_assert(TypeName<std::complex<double>>::value == "std::complex<float64>");
+static_assert(TypeName<std::chrono::nanoseconds>::value ==
+              "std::chrono::duration<int64, std::ratio<1, 1000000000>>");
+static_assert(TypeName<std::chrono::steady_clock::time_point>::value ==
+              "std::chrono::time_point<std::chrono::steady_clock>");
+static_assert(TypeName<Defaulted<long>>::value == "type_name_test::Defaulted<int64>");
+static_assert(TypeName<Defaulted<long, int>>::value == "type_name_test::Defaulted<int64>");
+static_assert(TypeName<Defaulted<int, long>>::value == "type_name_test::Defaulted<int32, int64>");
+static_assert(TypeName<Tagged<const std::string>>::value ==
+              "type_name_test::Tagged<const std::string>");
+static_assert(TypeName<Tagged<const bool>>::value == "type_name_test::Tagged<const bool>");
+static_assert(TypeName<std::vector<Old>>::value == "std::vector<tick.v2>");
+static_assert(TypeName<std::vector<shoal::FixedString<30>>>::value == "std::vector<text30>");
+// and what is left as the compiler spells it, put right.
+static_assert(TypeName<std::byte>::value == "std::byte");
+static_assert(TypeName<Tick>::value == "type_name_test::Tick");
+static_assert(TypeName<Color>::value == "type_name_test::Color");
+static_assert(TypeName<Vec<unsigned long, 3>>::value == "type_name_test::Vec<uint64, 3>");
+static_assert(TypeName<Vec<std::string, 3>>::value ==
+              "type_name_test::Vec<std::basic_string<int8>, 3>");
+static_assert(TypeName<Number<3>>::value == "type_name_test::Number<3>");
+static_assert(TypeName<Number<3UL>>::value == "type_name_test::Number<3>");
+static_assert(TypeName<Number<-3>>::value == "type_name_test::Number<-3>");
+static_assert(TypeName<Number<Color::green>>::value ==
+              "type_name_test::Number<type_name_test::Color::green>");
+static_assert(TypeName<Grid<long>::Cell>::value == "type_name_test::Grid<int64>::Cell");
+static_assert(TypeName<Grid<std::string>::Cell>::value ==
+              "type_name_test::Grid<std::basic_string<int8>>::Cell");
+static_assert(TypeName<Grid<std::vector<long>>::Pair<short>>::value ==
+              "type_name_test::Grid<std::vector<int64>>::Pair<int16>");
+static_assert(TypeName<Tagged<long(short[2], double)>>::value ==
+              "type_name_test::Tagged<int64(int16*, float64)>");
+static_assert(TypeName<Tagged<unsigned[3]>>::value == "type_name_test::Tagged<uint32[3]>");
+static_assert(TypeName<Unseen>::value == "(anonymous namespace)::Unseen");
 
 static_assert(Shareable<int> && Shareable<double> && Shareable<bool> && Shareable<Tick>);
 static_assert(Shareable<Color> && Shareable<std::array<int, 5>> && Shareable<std::byte>);
@@ -203,4 +295,18 @@ TEST_CASE("a type's name longer than its room is still told apart by its end") {
   CHECK_NOTHROW(Value<Long>(segment, "long"));
   CHECK_THROWS_AS(Value<Other>(segment, "long"), shoal::TypeMismatch);
   CHECK(segment.objects().front().type.size() < 128);
+}
+
+TEST_CASE(
+    "names too long for their room are told apart by all of them, whatever they are made of") {
+  using Row = std::tuple<std::string, std::vector<long>, std::map<std::string, std::string>>;
+  using Long = std::tuple<Row, Row, Row, std::vector<int>>;
+  using Other = std::tuple<Row, Row, Row, std::vector<unsigned>>;
+  static_assert(TypeName<Long>::value.size() > 200 && TypeName<Long>::value.ends_with("<int32>>"));
+  static_assert(TypeName<Long>::value.substr(0, 200) == TypeName<Other>::value.substr(0, 200));
+  const TempName name;
+  const Segment segment(name);
+  const shoal::Queue<Long> queue(segment, "long");
+  CHECK_NOTHROW(shoal::Queue<Long>(segment, "long"));
+  CHECK_THROWS_AS(shoal::Queue<Other>(segment, "long"), shoal::TypeMismatch);
 }
