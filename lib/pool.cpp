@@ -68,6 +68,20 @@ struct PoolCore::State {
                                         : "pool: it has been terminated");
   }
 
+  // --- Streams
+
+  [[nodiscard]] bool takes(const Job& job) const {
+    return phase == Phase::open || (phase == Phase::closed && job.is_stream);
+  }
+  void end_stream(Job& job) {
+    if (!std::exchange(job.is_stream, false)) return;
+    --streams;
+    let_workers_leave();
+  }
+  void let_workers_leave() {
+    if (phase == Phase::closed && streams == 0) memory.list().close(family);
+  }
+
   // --- Crews
 
   void mend() {
@@ -221,6 +235,7 @@ struct PoolCore::State {
   std::mutex mutex;
   Phase phase = Phase::open;
   CrewList crews{memory, options};
+  int streams = 0;
   TaskId oldest = 0;  // the first of `tasks`
   std::deque<Task> tasks;
   int waiters = 0;
@@ -268,14 +283,14 @@ void PoolCore::submit(const std::shared_ptr<Job>& job, RunTask run,
   PoolMemory& memory = state_->memory;
   std::unique_lock held(state_->mutex);
   const auto has_room = [&] {
-    return state_->phase != State::Phase::open || state_->tasks.size() < memory.list().slots();
+    return !state_->takes(*job) || state_->tasks.size() < memory.list().slots();
   };
   while (!has_room()) {
     held.unlock();
     static_cast<void>(state_->wait(nullptr, kForever, has_room));
     held.lock();
   }
-  state_->check_open();  // another thread may have ended it by now
+  if (!state_->takes(*job)) state_->check_open();  // another thread may have ended it by now
   const TaskId id = state_->oldest + state_->tasks.size();
   TaskSlot& slot = memory.list().slot(id);
   slot.crew = state_->crews.newest();
@@ -285,6 +300,20 @@ void PoolCore::submit(const std::shared_ptr<Job>& job, RunTask run,
   state_->tasks.push_back({job, first, items, false});
   job->last_task = id;
   memory.list().submit(state_->family, id);
+}
+
+void PoolCore::begin_stream(Job& job) {
+  state_->check_maker();
+  const std::scoped_lock held(state_->mutex);
+  state_->check_open();
+  job.is_stream = true;
+  ++state_->streams;
+}
+
+void PoolCore::end_stream(Job& job) {
+  if (os::process_id() != state_->maker) return;
+  const std::scoped_lock held(state_->mutex);
+  state_->end_stream(job);
 }
 
 bool PoolCore::wait(Job& job, Deadline deadline) {
@@ -307,6 +336,7 @@ void PoolCore::locked(const std::function<void()>& call) {
 void PoolCore::abandon(Job& job) {
   if (os::process_id() != state_->maker) return;
   const std::scoped_lock held(state_->mutex);
+  state_->end_stream(job);
   for (std::size_t i = 0; i < state_->tasks.size(); ++i) {
     State::Task& task = state_->tasks[i];
     if (task.job.get() != &job) continue;
@@ -321,7 +351,7 @@ void PoolCore::close() {
   const std::scoped_lock held(state_->mutex);
   if (state_->phase != State::Phase::open) return;
   state_->phase = State::Phase::closed;
-  state_->memory.list().close(state_->family);
+  state_->let_workers_leave();
 }
 
 void PoolCore::terminate() {
@@ -341,6 +371,8 @@ void PoolCore::join() {
     if (const std::scoped_lock held(state_->mutex); true) {
       if (state_->phase == State::Phase::open)
         throw std::logic_error("shoal: pool: join: call close() or terminate() first");
+      // Streams that have not ended may be this thread's: who goes on with one has a crew hired.
+      state_->memory.list().close(state_->family);
       state_->look(true);
       state_->pass_news_on(0);
       if (state_->crews.empty()) return;

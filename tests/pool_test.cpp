@@ -416,6 +416,51 @@ TEST_CASE("close: what it has is done, nothing new is taken; join waits for that
   first.get();
 }
 
+TEST_CASE("close: an imap that has been begun goes on to its end, before a join and after it") {
+  for (const bool joined_first : {false, true}) {
+    Pool pool(2);
+    auto results = pool.imap(square, numbers(0, 200));
+    auto unordered = pool.imap_unordered(square, numbers(0, 200), 3);
+    pool.close();
+    CHECK_THROWS_AS(pool.imap(square, {1}), shoal::Closed);
+    if (joined_first) pool.join();
+    std::vector<int> all;
+    for (const int one : results) all.push_back(one);
+    CHECK(all == squares(200));
+    std::vector<int> any;
+    for (const int one : unordered) any.push_back(one);
+    std::sort(any.begin(), any.end());
+    CHECK(any == squares(200));
+    pool.join();
+  }
+}
+
+TEST_CASE("close: an imap that nobody goes through keeps nobody waiting") {
+  Pool pool(2);
+  {
+    auto endless = pool.imap(square, Made(std::numeric_limits<int>::max(), [](int) { return 3; }));
+    pool.close();
+    pool.join();
+    CHECK(endless.next() == 9);
+  }
+  pool.join();
+}
+
+TEST_CASE("terminate: what had come of an imap can be had, then it throws, once") {
+  Pool pool(1);
+  auto results = pool.imap(square, numbers(0, 1000));
+  pool.apply(nothing, 1);  // done after those that have been handed in
+  pool.terminate();
+  int had = 0;
+  try {
+    while (results.next() == had * had) ++had;
+    FAIL("no exception");
+  } catch (const shoal::Closed&) {
+  }
+  CHECK(had == 16);
+  CHECK_FALSE(results.next());
+}
+
 TEST_CASE("several threads join while another terminates") {
   for (int i = 0; i < 20; ++i) {
     Pool pool(2);

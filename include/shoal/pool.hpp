@@ -117,7 +117,7 @@ class AsyncResult {
 // The initializer throws: every call does, a RemoteError.
 //
 // Only the process that made it may use a Pool, else std::logic_error; any of its threads may. After
-// close() and terminate() calls throw Closed.
+// close() and terminate() new calls throw Closed.
 class Pool {
  public:
   // Throws std::invalid_argument for 0 processes and for more than 1000.
@@ -197,11 +197,13 @@ class Pool {
     return imap_unordered(std::forward<F>(f), std::vector<T>(list), chunk);
   }
 
-  // Takes no more tasks; those that it has are done, and then the workers leave.
+  // Takes no more tasks; those that it has are done, and then the workers leave. An imap that has
+  // been begun may be gone through to its end.
   void close() { core_->close(); }
-  // Kills the workers. What has not come throws Closed.
+  // Kills the workers. What has come can still be had; what has not throws Closed.
   void terminate() { core_->terminate(); }
-  // Waits until the workers have left. Throws std::logic_error before close() or terminate().
+  // Waits until the workers have left: for what they have been given, not for an imap's end. Who goes
+  // on with one has others forked. Throws std::logic_error before close() or terminate().
   void join() { core_->join(); }
   [[nodiscard]] unsigned size() const { return core_->size(); }
 

@@ -40,6 +40,7 @@ class Job {
 
   // The pool's own account.
   std::uint64_t last_task = 0;
+  bool is_stream = false;  // begun, and not ended
 };
 
 // Of one call, in a worker: what it returned, or the exception that is being handled.

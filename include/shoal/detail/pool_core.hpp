@@ -34,6 +34,10 @@ class PoolCore {
   // Hands in a task: so many items, from that one on. Waits where millions of them wait.
   void submit(const std::shared_ptr<Job>& job, RunTask run, std::span<const std::byte> arguments,
               std::size_t first, std::size_t items);
+  // A job that hands in tasks as its results are taken, until it has been ended: also after close().
+  // Throws Closed.
+  void begin_stream(Job& job);
+  void end_stream(Job& job);
   // Waits until the job is ready. False at the deadline.
   bool wait(Job& job, Deadline deadline);
   // A look at what has come.

@@ -38,16 +38,12 @@ class Stream {
   Stream(std::shared_ptr<PoolCore> core, F function, Range&& range, std::size_t chunk, Order order)
       : state_(std::make_unique<State>(std::move(core), std::move(function),
                                        std::forward<Range>(range), chunk, order)) {
+    state_->core->begin_stream(*state_->job);
     state_->fill();
-  }
-  Stream(Stream&&) noexcept = default;
-  Stream& operator=(Stream&&) = delete;
-  ~Stream() {
-    if (state_) state_->core->abandon(*state_->job);
   }
 
   // The next result: waits for it. Nothing: there are no more. Throws what the call threw, or the
-  // range; of one call, that is, and not again.
+  // range, or handing in; of one call, that is, and not again.
   std::optional<Value> next() { return state_->next(); }
 
   class Iterator {
@@ -85,6 +81,9 @@ class Stream {
           chunk(in_a_task) {
       job->function = function.function();
     }
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
+    ~State() { core->abandon(*job); }
 
     // Hands in what the workers need to be busy until the next call.
     void fill() {
@@ -92,9 +91,8 @@ class Stream {
       while (!at_end && handed_in - taken < kTasksEach * core->size() * chunk) {
         task.begin();
         read();
-        if (task.items() == 0) return;
-        task.submit(job, handed_in);
-        handed_in += task.items();
+        if (task.items() > 0) hand_in();
+        if (at_end) core->end_stream(*job);
       }
     }
     void read() {
@@ -107,9 +105,21 @@ class Stream {
           task.add(T(*at));
         }
       } catch (...) {
-        at_end = true;
-        why = std::current_exception();
+        stop();
       }
+    }
+    // The pool may have been terminated, with results that have come and can still be had.
+    void hand_in() {
+      try {
+        task.submit(job, handed_in);
+        handed_in += task.items();
+      } catch (...) {
+        stop();
+      }
+    }
+    void stop() {
+      at_end = true;
+      why = std::current_exception();
     }
 
     std::optional<Value> next() {
@@ -136,7 +146,7 @@ class Stream {
     std::size_t handed_in = 0;
     std::size_t taken = 0;
     bool at_end = false;
-    std::exception_ptr why;  // the range threw
+    std::exception_ptr why;  // told when what was handed in has been taken
   };
 
   std::unique_ptr<State> state_;
