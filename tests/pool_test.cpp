@@ -356,6 +356,16 @@ TEST_CASE("imap: in order, lazily, and an exception is one item's") {
   CHECK_FALSE(pool.imap(square, std::vector<int>()).next());
 }
 
+TEST_CASE("imap: a chunk may be larger than any range, and than any number of them") {
+  Pool pool(2);
+  for (const std::size_t chunk :
+       {std::size_t{1} << 20, std::size_t{1} << 59, std::numeric_limits<std::size_t>::max()}) {
+    std::vector<int> all;
+    for (const int one : pool.imap(square, numbers(0, 10), chunk)) all.push_back(one);
+    CHECK(all == squares(10));
+  }
+}
+
 TEST_CASE("imap reads no more of an endless range than it needs") {
   Pool pool(2);
   int read = 0;

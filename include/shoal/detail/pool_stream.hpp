@@ -88,7 +88,7 @@ class Stream {
     // Hands in what the workers need to be busy until the next call.
     void fill() {
       constexpr std::size_t kTasksEach = 16;
-      while (!at_end && handed_in - taken < kTasksEach * core->size() * chunk) {
+      while (!at_end && (handed_in - taken) / chunk < kTasksEach * core->size()) {
         task.begin();
         read();
         if (task.items() > 0) hand_in();
