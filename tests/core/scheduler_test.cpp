@@ -127,6 +127,36 @@ TEST_CASE("scheduler: what the dead stored is seen by whoever knows that they ar
   CHECK(report.final_states >= 5);  // killed before, between and after the stores, or the other
 }
 
+// Two threads of one process, and another process that looks at them.
+struct TwoThreads {
+  using World = SimWorld<>;
+  static constexpr int kParticipants = 3;
+  static std::uint64_t owner(int participant) { return participant < 2 ? 70 : 71; }
+  std::array<Atomic<int>, 2> steps;
+
+  void participant(World& world, int self) {
+    if (self < 2) {
+      for (int i = 0; i < 2; ++i) steps[static_cast<std::size_t>(self)].fetch_add(1, kRelaxed);
+    } else if (!world.alive(70)) {
+      const int first = steps[0].load(kRelaxed);
+      const int second = steps[1].load(kRelaxed);
+      world.pause();
+      if (steps[0].load(kRelaxed) != first || steps[1].load(kRelaxed) != second)
+        world.fail("a thread of a dead process went on");
+    }
+  }
+};
+
+TEST_CASE("scheduler: a process is killed with all of its threads") {
+  const Report report = explore<TwoThreads>("two threads", {.preemptions = 99, .kills = 1});
+  INFO(report);
+  CHECK(report.passed());
+  CHECK(report.completed);
+  CHECK(report.kills > 0);
+  // The process before it had ended, wherever its threads were; the other one; nobody.
+  CHECK(report.final_states >= 8 + 1 + 1);
+}
+
 template <bool Safe>
 struct TwoStores {
   using World = SimWorld<>;

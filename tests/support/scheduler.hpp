@@ -25,6 +25,7 @@
 //   check(outcome) const    called at the end of a run,
 //   invariant() const       called after every step; both return what is wrong, or an empty text,
 //   static owner(number)    the value by which World::alive() knows a participant: number + 1.
+//                           Those of one value are the threads of a process, and die together.
 // It is default-constructed for every run, always at the same address. A participant reports at
 // once with world.fail(text).
 //
@@ -39,7 +40,8 @@
 //
 // Memory: see scheduler/memory.hpp for what is modelled and what not. Kills: a killed participant
 // takes no further step, what it stored is in memory, alive() of its owner value is false. A
-// finished one counts as alive and is not killed any more. Time: see scheduler/simulation.hpp.
+// finished one counts as alive and is not killed any more; the other threads of its process may be.
+// Time: see scheduler/simulation.hpp.
 //
 // A violation ends the exploration; printing the report shows its schedule and the command that
 // runs this schedule only: SHOAL_SCHEDULE='name=schedule' in the environment. Explorations of

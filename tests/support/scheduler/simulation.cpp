@@ -20,6 +20,10 @@ Simulation::Simulation(Program& program, const Options& options)
   for (int i = 0; i < count_; ++i) {
     at(i).simulation = this;
     at(i).number = i;
+    for (int other = 0; other < count_; ++other) {
+      Crowd& process = processes_[static_cast<std::size_t>(i)];
+      if (program.owner(other) == program.owner(i)) process = process | Crowd::of(other);
+    }
   }
 }
 
@@ -196,7 +200,9 @@ Crowd Simulation::enabled() const {
 }
 
 Crowd Simulation::killable() const {
-  return (in(State::ready) | in(State::paused) | in(State::asleep)) - protected_;
+  Crowd crowd = in(State::ready) | in(State::paused) | in(State::asleep);
+  for (const int number : protected_) crowd = crowd - process_of(number);
+  return crowd;
 }
 
 Crowd Simulation::asleep_for_a_time() const {
@@ -215,8 +221,10 @@ void Simulation::take_step(int number) {
 }
 
 void Simulation::kill(int number) {
-  move(number, State::dead);
-  outcome_.killed[static_cast<std::size_t>(number)] = true;
+  for (const int thread : process_of(number) - in(State::finished)) {
+    move(thread, State::dead);
+    outcome_.killed[static_cast<std::size_t>(thread)] = true;
+  }
   ++outcome_.kills;
   --kills_left_;
   memory_.note_change();

@@ -21,7 +21,8 @@
 //
 // Kills are offered where they can make a difference: after a step of the one to be killed, and
 // wherever somebody has just looked or acted beyond memory (alive, wake, the end of a sleep).
-// Between these places a kill commutes with every step of the others.
+// Between these places a kill commutes with every step of the others. Participants of one owner value
+// are a process: a kill is of all of them at once, and of none while one of them is protected.
 
 #include <array>
 #include <cstdint>
@@ -114,6 +115,7 @@ class Simulation {
   Offers offers() const;
   Crowd enabled() const;
   Crowd killable() const;
+  Crowd process_of(int number) const { return processes_[static_cast<std::size_t>(number)]; }
   Crowd asleep_for_a_time() const;
   Moment moment() const { return {outcome_.steps, running_, schedule_.size()}; }
   void take_step(int number);
@@ -140,6 +142,8 @@ class Simulation {
   std::array<Participant, kMaxParticipants> participants_;
   std::array<Crowd, kStates> crowds_;  // each participant is in one
   Crowd protected_;                    // may not be killed
+  // Of each participant: who has its owner value.
+  std::array<Crowd, kMaxParticipants> processes_;
 
   // Of the current run:
   int running_ = -1;       // who took the last step

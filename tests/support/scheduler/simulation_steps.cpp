@@ -114,7 +114,9 @@ bool Simulation::alive(std::uint64_t owner) {
   observed_ = true;
   memory_.full_barrier(running_);
   for (int i = 0; i < count_; ++i) {
-    if (program_.owner(i) == owner) return !in(State::dead).has(i);
+    if (program_.owner(i) != owner) continue;
+    const Crowd dead = process_of(i) & in(State::dead);
+    return dead.empty();
   }
   return false;
 }
