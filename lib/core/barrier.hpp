@@ -7,12 +7,20 @@
 // last one to arrive before it lets the others go; but not where the whole round is younger than a
 // death takes to be seen by anyone: it could as well have come just after the round.
 //
+// A mark is its process's, and all threads of that arrive by it. A thread may be held up between its
+// look at the state and its mark, for rounds; stored over the mark of another one that is inside, what
+// it has seen would hide that one's death. So a mark goes forward only: a thread reads it before the
+// look, and changes it by a CAS from what it read. Whoever made it what it is had seen that round
+// before; so a thread that has read it sees that round too, or a later one.
+//
 // What each step leaves behind when its process is killed right after it:
 //
 //   mark = this round     a dead process inside: the barrier breaks
 //   CAS arrived + 1       the same
 //   CAS acting            the same: nobody else completes the round
 //   CAS to the next round completed; who sleeps finds out when its slice ends
+//   bury    broken        a dead process inside, of a round that is broken
+//           mark = 0      nothing
 //
 // Memory-order pairs.
 //   B1 -> B2  each arrival is a CAS (acq_rel) on state, so the last one to arrive sees what all did
@@ -20,6 +28,8 @@
 //             gone (acquire).
 //   D1 -> D2  a process writes whose its mark is, then the round (release); who doubts it reads the
 //             round (acquire), then whose it is.
+//   D1 -> D3  a thread has seen a round (B2), then marks it (release); another one of its process
+//             reads the mark (acquire), then looks at the state: it sees no earlier round.
 //   M1 -> M2  that CAS, then a load of sleepers: see lib/core/wait.hpp.
 
 #include <atomic>
@@ -96,13 +106,14 @@ class Barrier {
     for (;;) {
       // First, while the word is on its way; the clock would wait for all loads before it.
       const std::uint64_t now = world_.ticks();
+      const std::uint64_t marked = mark_of(me).round.load(std::memory_order_acquire);  // D3
       const BarrierState seen = load();
       if (seen.broken()) return {Arrival::broken, 0, seen.round()};
       if (seen.arrived() >= parties()) {  // full, and its last one still acts: wait for the next
         if (!await_end(seen.round(), deadline)) break_round(seen.round());
         continue;
       }
-      mark(me, seen.round());
+      if (!mark(me, marked, seen)) continue;
       const int index = seen.arrived();
       if (index > 0 && index + 1 == parties() && !is_young(now) && somebody_died_inside(seen)) {
         break_round(seen.round());  // nobody else may have noticed: all others may be dead
@@ -159,9 +170,12 @@ class Barrier {
   // What burial does: where the dead one is inside, the round breaks.
   void sweep(OwnerValue dead) {
     const BarrierState seen = load();
-    const auto& mark = marks_[detail::record_of(dead)];
-    if (is_inside(mark, seen) && mark.owner.load(std::memory_order_relaxed) == dead)
-      break_round(seen.round());
+    auto& mark = mark_of(dead);
+    const bool inside = is_inside(mark, seen);
+    if (mark.owner.load(std::memory_order_relaxed) != dead) return;
+    if (inside) break_round(seen.round());
+    // Last, for who buries might be killed, too: whoever sees it (D2) finds the round broken.
+    mark.round.store(0, std::memory_order_release);
   }
 
   BarrierState load() const {
@@ -192,16 +206,24 @@ class Barrier {
     return age + World::kDeathUnseen < 2 * World::kDeathUnseen;
   }
 
-  // D1: whoever sees the round sees whose it is. The CAS that arrives releases both.
-  void mark(OwnerValue me, std::uint32_t round) {
-    auto& mark = marks_[detail::record_of(me)];
+  auto& mark_of(OwnerValue process) { return marks_[detail::record_of(process)]; }
+  static std::uint64_t mark_in(BarrierState seen) { return std::uint64_t{seen.round()} + 1; }
+
+  // Marks that this process is in the round seen; `marked` was read before the look. False: another
+  // thread of it has changed the mark since. D1: whoever sees the round sees whose the mark is. The
+  // CAS that arrives releases both.
+  bool mark(OwnerValue me, std::uint64_t marked, BarrierState seen) {
+    auto& mark = mark_of(me);
     mark.owner.store(me, std::memory_order_relaxed);
-    mark.round.store(std::uint64_t{round} + 1, std::memory_order_release);  // D1
+    const std::uint64_t here = mark_in(seen);
+    return marked == here ||
+           mark.round.compare_exchange_strong(marked, here, std::memory_order_release,  // D1
+                                              std::memory_order_relaxed);
   }
 
   template <class Mark>
   static bool is_inside(const Mark& mark, BarrierState seen) {
-    return mark.round.load(std::memory_order_acquire) == std::uint64_t{seen.round()} + 1;  // D2
+    return mark.round.load(std::memory_order_acquire) == mark_in(seen);  // D2
   }
 
   void wake_all() {

@@ -23,9 +23,10 @@ namespace shoal::detail {
 //   began      when the first of a round arrived, or earlier: ticks of the processor's counter. Of a
 //              barrier of two or more parties; the first's
 //
-// Behind it, for each process record, who is inside: a process writes its value and the round's
-// number + 1 before it arrives. A round that has gone makes that stale; nobody need take it back. Each
-// on a line of its own: the CAS that arrives waits for what was stored before it.
+// Behind it, for each process record, who is inside: a process writes its value and, by CAS, the
+// round's number + 1 before it arrives. A round that has gone makes that stale; nobody need take it
+// back but who buries the process, to 0: the numbers come again. Each on a line of its own: the CAS
+// that arrives waits for what was stored before it.
 template <class World>
 struct alignas(64) BasicBarrierWord {
   template <class T>
