@@ -13,6 +13,14 @@
 //   over    mine = notified      the same: one waiter more than was asked for may wake, never one less
 //           its = idle           taken over
 //   notify  turn = notified      given; the waiter finds out when its slice ends
+//   bury    claims given back    as if the buried one had never begun to take them over
+//           turn = idle, waited  who was dead and has no notify waits no more
+//           a notify passed on   the next to bury passes it on again, so one more may wake
+//           turn = idle          buried
+//
+// Who buries passes on also what a living waiter has claimed and may not have made its own yet: the
+// record is somebody else's next, and where that one died, nobody would know any more. So one more
+// may wake where a waiter takes a notify over at the very moment of the burial.
 //
 // Memory-order pairs.
 //   C1 -> C2  a notifier's CAS to notified (release) is read by the waiter (acquire). What counts
@@ -84,7 +92,14 @@ class Condition {
 
   // What burial does with a dead waiter's record: its notify is passed on.
   void sweep(WaiterOf<World>& dead) {
-    if (is_left_by_the_dead(dead.turn.load(std::memory_order_acquire))) notify(1);
+    give_claims_back(dead);
+    std::uint64_t turn = dead.turn.load(std::memory_order_acquire);
+    // By CAS: who has seen it alive may still be giving it a notify. From then on it gets none, and
+    // what somebody takes over from it meanwhile is the one that is passed on here.
+    if (turn_of(turn) == Turn::waiting)
+      dead.turn.compare_exchange_strong(turn, turn_word(ticket_of(turn), Turn::idle),
+                                        std::memory_order_acq_rel, std::memory_order_acquire);
+    if (turn_of(turn) == Turn::notified || turn_of(turn) == Turn::passing) notify(1);
     leave(dead);
   }
 
@@ -136,6 +151,22 @@ class Condition {
     return alive;
   }
 
+  // What a dead waiter was taking over from others is theirs again: its record will be somebody
+  // else's, who lives, and by whom nobody would take it over.
+  void give_claims_back(const WaiterOf<World>& dead) {
+    const std::uint64_t claimed = turn_word(index_of(dead), Turn::passing);
+    for (auto& waiter : waiters_) {
+      std::uint64_t its = claimed;
+      if (waiter.turn.load(std::memory_order_acquire) == claimed &&
+          waiter.condition.load(std::memory_order_relaxed) == condition_)
+        waiter.turn.compare_exchange_strong(its, turn_word(0, Turn::notified),
+                                            std::memory_order_acq_rel, std::memory_order_relaxed);
+    }
+  }
+  std::uint64_t index_of(const WaiterOf<World>& waiter) const {
+    return static_cast<std::uint64_t>(&waiter - waiters_.data());
+  }
+
   // Whether the turn of a dead waiter says that a notify is still nobody's.
   bool is_left_by_the_dead(std::uint64_t turn) {
     if (turn_of(turn) == Turn::notified) return true;
@@ -146,12 +177,13 @@ class Condition {
   // Makes a notify this waiter's that a dead one was given. The claim comes first and names its
   // claimant, so that at no step is the notify nobody's.
   bool take_over_from_the_dead(WaiterOf<World>& mine) {
-    const auto me = static_cast<std::uint64_t>(&mine - waiters_.data());
+    const std::uint64_t me = index_of(mine);
     for (auto& waiter : waiters_) {
-      if (&waiter == &mine || waiter.condition.load(std::memory_order_relaxed) != condition_)
-        continue;
+      // The turn first: the record may be another waiter's since, of another condition.
       std::uint64_t its = waiter.turn.load(std::memory_order_acquire);
       if (turn_of(its) != Turn::notified && turn_of(its) != Turn::passing) continue;
+      if (&waiter == &mine || waiter.condition.load(std::memory_order_relaxed) != condition_)
+        continue;
       if (is_alive(waiter) || !is_left_by_the_dead(its)) continue;
       std::uint64_t passing = turn_word(me, Turn::passing);
       if (!waiter.turn.compare_exchange_strong(its, passing, std::memory_order_acq_rel,

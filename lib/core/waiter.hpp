@@ -20,12 +20,16 @@ namespace shoal::core {
 //               lock again; its thread's
 //   turn        of that wait: ticket and state
 //                 idle      nobody waits                 its thread's
-//                 waiting   to be notified               notifiers, to notified; its thread, to idle
+//                 waiting   to be notified               notifiers, to notified; its thread, to idle;
+//                                                        where it is dead, notifiers and who buries
+//                                                        it, to idle
 //                 notified  a notify is this waiter's    its thread, to idle; where it is dead, who
-//                                                        takes the notify over, to passing
+//                                                        takes the notify over, to passing, or
+//                                                        buries it, to idle
 //                 passing   its thread is dead; in the   that other waiter, to idle; where it is
-//                           place of the ticket, which   dead too, who takes the notify over
-//                           other waiter takes over
+//                           place of the ticket, which   dead too, who takes the notify over, or
+//                           other waiter takes over      buries that one, to notified; who buries
+//                                                        its thread, to idle
 //   sleepers    the wait's: lib/core/wait.hpp
 //   intent      what the thread is about to claim: shoal/detail/intent.hpp
 template <class Atomics>

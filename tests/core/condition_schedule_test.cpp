@@ -55,6 +55,80 @@ struct Waiting {
   SimAtomic<int> woken{};
 };
 
+// As with a chain, while who dies is buried, by one who may die, too, and then by another one, where
+// there is. A record is buried, and then a living process's: the notify must have left it. `OfTheDead`:
+// the notify is one of a waiter that was dead before, and is not buried yet.
+template <int Waiters, int Buriers, bool OfTheDead = false>
+struct Buried {
+  using World = SimWorld<>;
+  using Condition = shoal::core::Condition<World>;
+  static constexpr int kNotifier = Waiters;
+  static constexpr int kFirst = Waiters + 1;
+  static constexpr int kParticipants = kFirst + Buriers;
+  static constexpr int kRecords = Waiters + (OfTheDead ? 1 : 0);
+
+  Buried() {
+    if (!OfTheDead) return;
+    waiters.back().owner.store(process(kParticipants));
+    waiters.back().condition.store(1);
+    waiters.back().turn.store(turn_word(word.next.fetch_add(1), shoal::core::Turn::notified));
+  }
+
+  void participant(World& world, int number) {
+    Condition condition(world, word, 0, waiters);
+    if (number < kNotifier) return wait(world, condition, number);
+    if (number > kNotifier) return bury(world, condition, number);
+    if (OfTheDead) return;
+    const World::Unkillable whole;  // what nobody notifies is waited for
+    while (entered.load() < Waiters) world.pause();
+    condition.notify(1);
+  }
+  void wait(World& world, Condition& condition, int number) {
+    auto& mine = waiters[static_cast<std::size_t>(number)];
+    {
+      const World::Unkillable until_entered;
+      mine.owner.store(process(number));
+      condition.enter(mine);
+      entered.fetch_add(1);
+    }
+    while (OfTheDead && entered.load() < Waiters) world.pause();
+    if (!condition.await(mine, kForever)) world.fail("gave up waiting for ever");
+    condition.notify(1);
+    condition.leave(mine);
+    woken.fetch_add(1);
+  }
+  void bury(World& world, Condition& condition, int number) {
+    if (number != kFirst)  // one at a time, as the directory lock has it
+      while (over.load() == 0 && world.alive(process(kFirst))) world.pause();
+    while (entered.load() < Waiters) world.pause();
+    for (; over.load() == 0; world.pause()) {
+      int left = kRecords - woken.load();
+      for (auto& waiter : waiters) left -= is_buried(world, condition, waiter);
+      if (left <= 0) over.store(1);
+    }
+  }
+  static int is_buried(World& world, Condition& condition,
+                       shoal::core::BasicWaiter<typename World::Atomics>& waiter) {
+    if (waiter.owner.load() == process(kNotifier)) return 1;
+    if (world.alive(waiter.owner.load())) return 0;
+    condition.sweep(waiter);
+    waiter.owner.store(process(kNotifier));
+    return 1;
+  }
+  static OwnerValue owner(int participant) { return process(participant); }
+  std::string check(const Outcome& outcome) const {
+    int living = Waiters;
+    for (int i = 0; i < Waiters; ++i) living -= outcome.killed[static_cast<std::size_t>(i)];
+    return woken.load() >= living ? "" : "a waiter was forgotten";
+  }
+
+  shoal::detail::BasicConditionWord<World::Atomics> word;
+  std::array<shoal::core::BasicWaiter<typename World::Atomics>, kRecords> waiters;
+  SimAtomic<int> entered{};
+  SimAtomic<int> woken{};
+  SimAtomic<int> over{};
+};
+
 // Two wait, one notify: exactly one is woken. The other gives up once the first has been.
 struct ExactlyOne {
   using World = SimWorld<>;
@@ -137,6 +211,18 @@ TEST_CASE("a notify that a killed waiter was given reaches another one") {
   options.stale_reads = 0;
   passes<Waiting<2, true>>("condition.chain.kill", options, 1'000);
   passes<Waiting<4, true>>("condition.chain.kills", random_choice(2), 20'000);
+}
+
+TEST_CASE("a notify that a buried waiter was given reaches another one, whoever else dies") {
+  passes<Buried<2, 1>>("condition.buried.kill", random_choice(1), 20'000);
+  passes<Buried<3, 2>>("condition.buried.kills", random_choice(3), 20'000);
+}
+
+TEST_CASE("a notify that is taken over at the burial reaches another one, whoever dies then") {
+  Options options = random_choice(2);
+  options.timeouts_expected = true;
+  passes<Buried<2, 1, true>>("condition.buried.taken", options, 20'000);
+  passes<Buried<3, 2, true>>("condition.buried.taken.more", options, 20'000);
 }
 
 TEST_CASE("one notify wakes one") {
