@@ -53,6 +53,38 @@ struct Impatient : Guarded<Mutant::none> {
   Atomic<std::uint32_t> never_{};
 };
 
+// Two take it, and one buries who dies: then it is not the dead one's any more, whoever tells first.
+// Who buries may die, too.
+struct BuriedHolder : Guarded<Mutant::none> {
+  static constexpr int kTakers = 2;
+  static constexpr int kParticipants = kTakers + 1;
+
+  void participant(World& world, int number) {
+    if (number == kTakers) return bury(world);
+    section(world, take_over(world, owner(number)));
+    give_back(world, owner(number));
+    ended_.fetch_add(1);
+  }
+  void bury(World& world) {
+    for (bool any = false; !any && ended_.load() < kTakers; world.pause())
+      for (int i = 0; i < kTakers; ++i) any |= bury(world, owner(i));
+  }
+  bool bury(World& world, OwnerValue taker) {
+    if (world.alive(taker)) return false;
+    shoal::core::sweep(world, word, taker);
+    const OwnerValue held = word.owner.load();
+    if (shoal::detail::owner_of(held) == taker && !shoal::detail::is_abandoned(held))
+      world.fail("held by who is buried");
+    return true;
+  }
+  std::string check(const Outcome& outcome) const {
+    return outcome.kills > 0 || is_free() ? "" : "everybody has left, and it is held";
+  }
+
+ private:
+  Atomic<int> ended_{};
+};
+
 // Waiting for something that is no lock: a flag that is set once, for all.
 template <Mutant M>
 struct Flag {
@@ -119,6 +151,14 @@ TEST_CASE("who waits for long reserves it, and whoever dies then is not waited f
   Options options = random_choice(1);
   options.timeouts_expected = true;
   passes<Impatient>("lock.impatient", options, 20'000);
+}
+
+TEST_CASE("who is buried holds it no more, and who buries may be killed") {
+  Options options = with_kills(kExhaustive, 1);
+  options.preemptions = 1;
+  options.stale_reads = 1;
+  passes<BuriedHolder>("lock.buried.kill", options, 1'000);
+  passes<BuriedHolder>("lock.buried", random_choice(2), 20'000);
 }
 
 TEST_CASE("a killed sleeper costs one wake") {
