@@ -207,7 +207,7 @@ std::unique_ptr<Child> start_program(const std::vector<std::string>& argv,
   const auto [reading, writing] = unshared_pipe();
   std::unique_ptr<Child> child;
   try {
-    const PassOn passed_on(writing);
+    const PassOn pass_on(writing);
     child = std::make_unique<Child>([&, writing = writing] {
       before();
       const int error = become_program(argv);
