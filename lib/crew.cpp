@@ -36,7 +36,9 @@ class Worker {
   int run() {
     words_.pid.store(os::process_id(), std::memory_order_relaxed);
     if (!begin()) return kBadStatus;
-    words_.has_begun.store(1, std::memory_order_release);  // -> Foreman::hear()
+    // Relaxed: who reads it has waited for this process's end, or may as well miss it.
+    memory_.begun().fetch_add(1, std::memory_order_relaxed);
+    words_.stage.store(WorkerStage::at_work, std::memory_order_relaxed);
     memory_.list().enter(family_, plan_.number, [this] { return has_room(); });
     const std::size_t most = plan_.options.max_tasks_per_child;
     for (std::size_t done = 0; most == 0 || done < most; ++done) {
@@ -49,8 +51,10 @@ class Worker {
 
  private:
   bool begin() {
+    if (!plan_.options.initializer) return true;
+    words_.stage.store(WorkerStage::initializing, std::memory_order_relaxed);  // as at_work
     try {
-      if (plan_.options.initializer) plan_.options.initializer();
+      plan_.options.initializer();
       return true;
     } catch (...) {
       const os::Caught caught = os::caught();
@@ -126,7 +130,7 @@ class Foreman {
 
   void start(std::uint32_t number) {
     WorkerWords& words = memory_.worker(number);
-    words.has_begun.store(0, std::memory_order_relaxed);
+    words.stage.store(WorkerStage::forked, std::memory_order_relaxed);  // nobody else is there
     const std::int32_t pid = os::fork_worker([&] {
       roll_call_.keep_to_itself();
       return Worker(memory_, plan_, number).run();
@@ -153,15 +157,25 @@ class Foreman {
     const WorkerWords& words = memory_.worker(number);
     if (words.complaint.is_made.load(std::memory_order_acquire) != 0) {
       memory_.complaint().make(words.complaint.type.data(), words.complaint.what.data());
-    } else if (words.has_begun.load(std::memory_order_acquire) != 0) {
-      futile_ = 0;
-    } else if (ended.signal != kKilled && ++futile_ == kFutile) {
+    } else if (was_futile(words, ended) && ++futile_ == kFutile) {
       memory_.complaint().make(
           "shoal::WorkerDied",
           "workers end before they can begin: " +
               (ended.signal != 0 ? "killed by signal " + std::to_string(ended.signal)
                                  : "exit status " + std::to_string(ended.status)));
     }
+  }
+
+  // Whether it ended before it could begin, by no fault of anybody's outside. SIGKILL may be sent by
+  // the initializer, or for what it does: too much memory. Where others can begin, and have since the
+  // last one that was futile, it is the first again.
+  bool was_futile(const WorkerWords& words, const os::Ended& ended) {
+    const WorkerStage stage = words.stage.load(std::memory_order_relaxed);
+    if (stage == WorkerStage::at_work) return false;
+    if (stage == WorkerStage::forked && ended.signal == kKilled) return false;
+    const std::uint64_t begun = memory_.begun().load(std::memory_order_relaxed);
+    if (std::exchange(begun_, begun) != begun) futile_ = 0;
+    return true;
   }
 
   void fill() {
@@ -184,7 +198,8 @@ class Foreman {
   const os::RollCall& roll_call_;
   std::unordered_map<std::int32_t, std::uint32_t> places_;  // by pid
   std::vector<std::uint32_t> unfilled_;
-  int futile_ = 0;
+  std::uint64_t begun_ = 0;  // how many workers had, when the last one was futile
+  int futile_ = 0;           // so many one after the other
 };
 
 int be_foreman(PoolMemory& memory, const CrewPlan& plan, const os::Tether& tether,

@@ -47,10 +47,16 @@ struct Complaint {
   void make(const std::string& of_type, const std::string& says);
 };
 
+enum class WorkerStage : std::uint32_t {
+  forked,
+  initializing,  // in its pool's initializer
+  at_work,       // which has returned
+};
+
 struct WorkerWords {
   std::atomic<std::uint64_t> note;
-  std::atomic<std::uint32_t> pid;        // read when nobody is left to write it
-  std::atomic<std::uint32_t> has_begun;  // its initializer has returned
+  std::atomic<std::uint32_t> pid;  // read when nobody is left to write it
+  std::atomic<WorkerStage> stage;  // likewise
   Complaint complaint;
 };
 
@@ -68,6 +74,8 @@ class PoolMemory {
   List& list() { return list_; }
   WorkerWords& worker(std::uint32_t number) { return shared_->workers[number]; }
   Complaint& complaint() { return shared_->complaint; }
+  // How many workers have ever begun to work. Nothing is published by it.
+  std::atomic<std::uint64_t>& begun() { return shared_->begun; }
 
   // Puts bytes where they fit, in the slot or in pages; `place` says so before they are there: who is
   // killed in between leaves pages that can be given back. Throws std::bad_alloc.
@@ -85,6 +93,7 @@ class PoolMemory {
   struct Shared {
     core::TaskListWords<Family> words;
     alignas(64) std::atomic<std::uint64_t> pages;  // ever taken; nothing is published by it
+    std::atomic<std::uint64_t> begun;
     alignas(64) Complaint complaint;
     std::array<WorkerWords, core::kMostWorkers> workers;
     std::array<std::atomic<std::uint64_t>, kSlots / 64> done;

@@ -687,6 +687,35 @@ TEST_CASE("which task it was; and a worker that leaves, or crashes, is one that 
   CHECK(results.next() == 58);
 }
 
+TEST_CASE("each worker is killed in the initializer: every call throws, and no more are forked") {
+  const TempName name;
+  const Segment segment(name);
+  const Value<int> forked(segment, "forked");
+  Pool pool(PoolOptions{.processes = 2, .initializer = [forked] {
+                          forked.fetch_add(1);
+                          ::kill(::getpid(), SIGKILL);
+                        }});
+  auto result = pool.apply_async(square, 3);
+  REQUIRE(result.wait_for(patient(20s)));
+  CHECK_THROWS_WITH_AS(result.get(), Contains("killed by signal 9"), RemoteError);
+  CHECK_THROWS_AS(pool.map(square, {1, 2}), RemoteError);
+  pool.close();
+  pool.join();
+  CHECK(forked.load() >= 20);
+  CHECK(forked.load() <= 20 + 2);
+}
+
+TEST_CASE("workers are killed in the initializer, but not all: those that begin do everything") {
+  const TempName name;
+  const Segment segment(name);
+  const Value<int> forked(segment, "forked");
+  Pool pool(PoolOptions{.processes = 1, .max_tasks_per_child = 1, .initializer = [forked] {
+                          if (forked.fetch_add(1) % 8 != 7) ::kill(::getpid(), SIGKILL);
+                        }});
+  CHECK(pool.map(square, numbers(0, 10), 1) == squares(10));
+  CHECK(forked.load() >= 80);
+}
+
 TEST_CASE("idle workers are killed, one after the other: nobody is missed, while nobody looks") {
   Pool pool(1);
   std::set<std::int32_t> pids;

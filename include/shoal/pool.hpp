@@ -114,7 +114,8 @@ class AsyncResult {
 //
 // Ctrl-C goes to this process, not to the workers.
 //
-// The initializer throws: every call does, a RemoteError.
+// The initializer throws: every call does, a RemoteError. So it is where 20 workers, one after the
+// other, end in it.
 //
 // Only the process that made it may use a Pool, else std::logic_error; any of its threads may. After
 // close() and terminate() new calls throw Closed.
