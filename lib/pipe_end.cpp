@@ -91,7 +91,7 @@ Passage PipeEnd::receive_by_turn(Sink& sink, Deadline deadline) {
   Reception reception;
   if (kept_.load(std::memory_order_relaxed) && !resume(sink, reception)) return Passage::no_room;
   const Passage passage = receiver(machine).receive(reception, sink, deadline);
-  if (passage == Passage::timed_out) keep(reception, sink.taken());
+  if (passage == Passage::timed_out) keep(reception, sink);
   return passage;
 }
 
@@ -128,7 +128,7 @@ Passage PipeEnd::poll(Deadline deadline) {
   const Passage passage = receiver(machine).await_message(reception, deadline);
   if (was_within) {
     reception.within = true;  // what was found is for the next to receive, and so found again
-    keep(reception, kept.taken());
+    keep(reception, kept);
   }
   return passage;
 }

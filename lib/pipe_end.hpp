@@ -9,6 +9,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/byte_ring.hpp"
@@ -59,11 +60,12 @@ struct GrowingSink {
     bytes.resize(before + static_cast<std::size_t>(size));
     ring.get(at, bytes.data() + before, size);
   }
-  bool resume(const Bytes& kept, std::uint64_t) {
-    bytes = kept;
+  bool resume(Bytes& kept, std::uint64_t) {
+    bytes = std::move(kept);
     return true;
   }
-  [[nodiscard]] std::span<const std::byte> taken() const { return bytes; }
+  // To be resumed with. Not copied: it may be large, and the time is over.
+  [[nodiscard]] Bytes taken() { return std::move(bytes); }
 };
 
 // What comes, into a room of the caller's.
@@ -80,13 +82,13 @@ struct RoomSink {
     ring.get(at, room.data() + size, bytes);
     size += static_cast<std::size_t>(bytes);
   }
-  bool resume(const Bytes& kept, std::uint64_t left) {
+  bool resume(Bytes& kept, std::uint64_t left) {
     if (!begin(kept.size() + left)) return false;
     std::copy(kept.begin(), kept.end(), room.begin());
     size = kept.size();
     return true;
   }
-  [[nodiscard]] std::span<const std::byte> taken() const { return room.first(size); }
+  [[nodiscard]] Bytes taken() const { return Bytes(room.data(), room.data() + size); }
 };
 
 // This process's share of an end: all its Connections' of it. In a forked child it is the child's.
@@ -185,9 +187,9 @@ class PipeEnd {
   // Requires its turn.
   template <class Sink>
   bool resume(Sink& sink, core::Reception& reception);
-  void keep(const core::Reception& reception, std::span<const std::byte> taken) {
-    if (reception.within)
-      delete kept_.exchange(new Kept{reception, Bytes(taken.begin(), taken.end())});
+  template <class Sink>
+  void keep(const core::Reception& reception, Sink& sink) {
+    if (reception.within) delete kept_.exchange(new Kept{reception, sink.taken()});
   }
 
   const Handle<PipeWord> handle_;

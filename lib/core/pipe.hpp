@@ -80,6 +80,20 @@ class PipeSide {
     return ends_.looks_gone(peer_) || (glance != Glance::quick && ends_.is_gone(peer_));
   }
 
+  // Whether a call that goes on for many frames is to give up. While the other side keeps up with it
+  // nobody sleeps, and so nobody looks whether the time is over. To be called before each look for
+  // more than was seen last: never for a small message, and the clock costs little beside the look. One
+  // look is had after the time is over, so what needs no waiting is done.
+  bool is_over(Deadline deadline) {
+    if (!has_looked_ || deadline == detail::kForever) {
+      has_looked_ = true;
+      return false;
+    }
+    if (is_late_) return true;
+    is_late_ = world_.now() >= deadline;
+    return false;
+  }
+
   // After a position has been stored.
   void wake_sleepers(typename World::template Atomic<std::uint32_t>& sleepers) {
     std::atomic_signal_fence(std::memory_order_seq_cst);  // the compiler keeps M1's order too
@@ -94,6 +108,10 @@ class PipeSide {
   const int peer_;
   const Ring& ring_;
   const typename World::template Atomic<bool>& closed_;
+
+ private:
+  bool has_looked_ = false;  // for more than was seen last
+  bool is_late_ = false;
 };
 
 }  // namespace shoal::core

@@ -156,6 +156,7 @@ class PipeReceiver : PipeSide<World, Ring> {
     if (head_ % detail::kFrameHeader != 0) return Passage::corrupted;
     if (reception.at != head_) reception.within = false;  // another process received the rest
     if (has_seen) return Passage::done;
+    if (this->is_over(deadline)) return Passage::timed_out;
     if (deadline != detail::kDoNotWait)
       let_burst_grow(this->world_, this->lane_.burst.load(std::memory_order_relaxed));
     this->lane_.burst.store(0, std::memory_order_relaxed);

@@ -122,6 +122,7 @@ class PipeSender : PipeSide<World, Ring> {
   }
   Passage await_space(std::uint64_t bytes, Deadline deadline) {
     if (has_seen_space(bytes)) return Passage::done;
+    if (this->is_over(deadline)) return Passage::timed_out;
     Passage found = Passage::timed_out;
     core::wait(this->world_, this->lane_.space_sleepers, deadline, [&](Glance glance) {
       found = look_for_space(bytes, glance);
