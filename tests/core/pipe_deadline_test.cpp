@@ -68,7 +68,9 @@ struct Scene {
       holders[3 * end].store(shoal::detail::owner_value(static_cast<std::uint32_t>(end), 1));
       word.ends[end].store(shoal::detail::next_end(0, shoal::detail::EndPhase::held));
     }
-    lane.send_turn.busy.store(holders[0].load());  // where this is the receiver
+    lane.send_turn.owner.store(holders[0].load());  // where this is the receiver, it is sending
+    lane.send_turn.favourite.store(shoal::detail::favourite_value(1, 0));
+    lane.send_turn.busy[0].store(1);
   }
   shoal::core::PipeEnds<Alone> ends() { return {world, word, holders}; }
 
