@@ -36,6 +36,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <utility>
 
 #include "core/pipe_ends.hpp"
 #include "core/wait.hpp"
@@ -56,6 +57,22 @@ enum class Passage {
   truncated,  // the message's sender died in the middle of it
   no_room,    // the message is larger than the caller has room for; it is still there
   corrupted,
+};
+
+// When a call that goes on for many frames gives up. While the other side keeps up with it nobody
+// sleeps, and so nobody looks whether the time is over. To be asked after a frame, before each look
+// for more than was seen last: of a small message never, and the clock costs little beside the look.
+// One look is had after the time is over, so what needs no waiting is done.
+class Patience {
+ public:
+  template <class World>
+  bool ends(World& world, Deadline deadline) {
+    if (deadline == detail::kForever) return false;
+    return std::exchange(is_late_, is_late_ || world.now() >= deadline);
+  }
+
+ private:
+  bool is_late_ = false;
 };
 
 // One side of a lane, for one call; it is the caller's turn. A Ring has
@@ -80,20 +97,6 @@ class PipeSide {
     return ends_.looks_gone(peer_) || (glance != Glance::quick && ends_.is_gone(peer_));
   }
 
-  // Whether a call that goes on for many frames is to give up. While the other side keeps up with it
-  // nobody sleeps, and so nobody looks whether the time is over. To be called before each look for
-  // more than was seen last: never for a small message, and the clock costs little beside the look. One
-  // look is had after the time is over, so what needs no waiting is done.
-  bool is_over(Deadline deadline) {
-    if (!has_looked_ || deadline == detail::kForever) {
-      has_looked_ = true;
-      return false;
-    }
-    if (is_late_) return true;
-    is_late_ = world_.now() >= deadline;
-    return false;
-  }
-
   // After a position has been stored.
   void wake_sleepers(typename World::template Atomic<std::uint32_t>& sleepers) {
     std::atomic_signal_fence(std::memory_order_seq_cst);  // the compiler keeps M1's order too
@@ -108,10 +111,6 @@ class PipeSide {
   const int peer_;
   const Ring& ring_;
   const typename World::template Atomic<bool>& closed_;
-
- private:
-  bool has_looked_ = false;  // for more than was seen last
-  bool is_late_ = false;
 };
 
 }  // namespace shoal::core

@@ -43,7 +43,7 @@ class PipeReceiver : PipeSide<World, Ring> {
   // Receives the next message, or the rest of the one that `reception` is within.
   template <class Sink>
   Passage receive(Reception& reception, Sink& sink, Deadline deadline) {
-    for (;;) {
+    for (Patience patience;;) {
       const Passage found = await_frame(reception, deadline);
       if (found != Passage::done) return found;
       const std::uint64_t header = has_small_ ? small_header_ : this->ring_.header(head_);
@@ -79,12 +79,13 @@ class PipeReceiver : PipeSide<World, Ring> {
         case detail::Frame::none:
           return Passage::corrupted;
       }
+      if (!has_seen_frame() && patience.ends(this->world_, deadline)) return Passage::timed_out;
     }
   }
 
   // Waits for something to receive: done; or what receive() would say instead.
   Passage await_message(Reception& reception, Deadline deadline) {
-    for (;;) {
+    for (Patience patience;;) {
       const Passage found = await_frame(reception, deadline);
       if (found != Passage::done || reception.within) return found;
       const std::uint64_t header = this->ring_.header(head_);
@@ -97,6 +98,7 @@ class PipeReceiver : PipeSide<World, Ring> {
       } else {
         return Passage::done;
       }
+      if (!has_seen_frame() && patience.ends(this->world_, deadline)) return Passage::timed_out;
     }
   }
 
@@ -156,7 +158,6 @@ class PipeReceiver : PipeSide<World, Ring> {
     if (head_ % detail::kFrameHeader != 0) return Passage::corrupted;
     if (reception.at != head_) reception.within = false;  // another process received the rest
     if (has_seen) return Passage::done;
-    if (this->is_over(deadline)) return Passage::timed_out;
     if (deadline != detail::kDoNotWait)
       let_burst_grow(this->world_, this->lane_.burst.load(std::memory_order_relaxed));
     this->lane_.burst.store(0, std::memory_order_relaxed);

@@ -72,10 +72,14 @@ class PipeSender : PipeSide<World, Ring> {
     const std::uint64_t largest = this->batch() - 2 * detail::kFrameHeader;
     const std::uint64_t begin = first_header(detail::Frame::begin, message.size());
     bool begun = false;
+    Patience patience;
     while (!message.empty()) {
       const auto part = message.first(std::min<std::uint64_t>(message.size(), largest));
       const std::uint64_t bytes = detail::frame_bytes(part.size());
-      const Passage space = await_space(begun ? bytes : detail::kFrameHeader + bytes, deadline);
+      const std::uint64_t wanted = begun ? bytes : detail::kFrameHeader + bytes;
+      const bool is_over =
+          begun && !has_seen_space(wanted) && patience.ends(this->world_, deadline);
+      const Passage space = is_over ? Passage::timed_out : await_space(wanted, deadline);
       if (space != Passage::done) {
         if (begun) this->lane_.dropped_at.store(tail_, std::memory_order_relaxed);  // L1
         return space;
@@ -122,7 +126,6 @@ class PipeSender : PipeSide<World, Ring> {
   }
   Passage await_space(std::uint64_t bytes, Deadline deadline) {
     if (has_seen_space(bytes)) return Passage::done;
-    if (this->is_over(deadline)) return Passage::timed_out;
     Passage found = Passage::timed_out;
     core::wait(this->world_, this->lane_.space_sleepers, deadline, [&](Glance glance) {
       found = look_for_space(bytes, glance);
