@@ -10,6 +10,7 @@
 #include "machine.hpp"
 #include "mapping.hpp"
 #include "object.hpp"
+#include "os/process.hpp"
 
 namespace shoal::detail {
 namespace {
@@ -59,8 +60,13 @@ std::string spelled(const Owner& owner) {
 }
 
 [[noreturn]] void throw_not_owner(const Object& object, const std::optional<Owner>& owner) {
-  throw NotOwner(described(object) + ": unlocked by a process that does not hold it; " +
-                 (owner ? spelled(*owner) + " does" : "nobody does"));
+  const bool is_here = owner && owner->pid == static_cast<std::int32_t>(os::process_id());
+  throw NotOwner(described(object) + ": unlocked by a " + (is_here ? "thread" : "process") +
+                 " that does not hold it; " +
+                 (is_here ? "thread " + std::to_string(owner->tid) + " of this process does"
+                  : owner ? spelled(*owner) + " does"
+                          : "nobody does") +
+                 "; unlock only what lock() has taken");
 }
 
 core::LockResult take_slowly(const Object& object, LockWord& word, Pace& pace, Deadline deadline,

@@ -116,8 +116,9 @@ void BoundedSemaphore::release(int n) const {
   check_release(n);
   if (with_bounded(handle_, [&](auto& semaphore) { return semaphore.release(n); })) return;
   if (handle_.object->mapping().forget_held_before_fork(*handle_.object, n)) return;
-  throw NotOwner(described(*handle_.object) + ": release(" + std::to_string(n) +
-                 ") by a process that does not hold as many permits");
+  throw NotOwner(
+      described(*handle_.object) + ": release(" + std::to_string(n) +
+      ") by a process that does not hold as many permits; release only what acquire() has taken");
 }
 
 int BoundedSemaphore::value() const {

@@ -103,8 +103,9 @@ class Condition {
 
   template <class L>
   bool wait_deadline(std::unique_lock<L>& held, detail::Deadline deadline) const {
+    if (!held.owns_lock()) held.unlock();  // throws std::system_error
     const L& lock = *held.mutex();
-    const std::uint32_t more = held.owns_lock() ? again(lock) : 0;
+    const std::uint32_t more = again(lock);
     Wait wait(*this);
     for (std::uint32_t i = 0; i < more; ++i) lock.unlock();
     held.unlock();
