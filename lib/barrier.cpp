@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "shoal/barrier.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -43,7 +44,8 @@ detail::OpenedObject open_barrier(const Segment& segment, std::string_view name,
       static_cast<BarrierWord*>(opened.memory)->parties.load(std::memory_order_relaxed));
   if (parties && there != *parties)
     throw TypeMismatch(described(*opened.object) + ": is for " + std::to_string(there) +
-                       " parties, and was opened for " + std::to_string(*parties));
+                       " parties, and was opened for " + std::to_string(*parties) +
+                       ": give it the number it was made with, or none");
   return opened;
 }
 
@@ -112,15 +114,14 @@ void Barrier::reset() const {
   with_barrier(handle_, [](CoreBarrier& barrier) { barrier.reset(); });
 }
 bool Barrier::broken() const {
-  return with_barrier(handle_, [](CoreBarrier& barrier) { return barrier.load().broken(); });
+  return with_barrier(handle_, [](CoreBarrier& barrier) { return barrier.count_waiting() < 0; });
 }
 int Barrier::parties() const {
   return with_barrier(handle_, [](CoreBarrier& barrier) { return barrier.parties(); });
 }
 int Barrier::waiting() const {
-  return with_barrier(handle_, [](CoreBarrier& barrier) {
-    return barrier.load().broken() ? 0 : barrier.load().arrived();
-  });
+  return with_barrier(handle_,
+                      [](CoreBarrier& barrier) { return std::max(barrier.count_waiting(), 0); });
 }
 
 }  // namespace shoal

@@ -139,6 +139,17 @@ std::size_t least_bytes(Kind kind, std::uint32_t max_processes) {
   return 0;
 }
 
+std::optional<ObjectInTable> object_in(const Tables& tables, std::uint32_t index) {
+  if (index >= tables.objects()) return std::nullopt;
+  const auto state =
+      static_cast<format::State>(tables.object(index).state.load(std::memory_order_acquire));
+  if (state != format::State::live && state != format::State::erased) return std::nullopt;
+  const auto extent = tables.extent(index);
+  if (!extent || extent->bytes < least_bytes(extent->kind, tables.header().max_processes))
+    return std::nullopt;
+  return ObjectInTable{extent->kind, tables.heap() + extent->offset};
+}
+
 std::uint64_t count_held(Kind kind, void* memory, OwnerValue owner) {
   std::uint64_t count = 0;
   each_lock(kind, memory, [&](LockWord& word) {
@@ -183,11 +194,10 @@ void leave_end(const Tables& tables, const os::File& file, void* pipe, int end, 
 void sweep_thread(const Tables& tables, const os::File& file, OwnerValue self,
                   format::ThreadRecord& thread) {
   const std::uint32_t index = thread.condition.load(std::memory_order_relaxed) - 1;
-  if (index >= tables.objects()) return;
-  const auto extent = tables.extent(index);
-  if (!extent || extent->kind != Kind::condition || extent->bytes < sizeof(ConditionWord)) return;
+  const auto object = object_in(tables, index);
+  if (!object || object->kind != Kind::condition) return;
   Machine machine(tables, file, self);
-  auto& word = *reinterpret_cast<ConditionWord*>(tables.heap() + extent->offset);
+  auto& word = *static_cast<ConditionWord*>(object->memory);
   core::Condition<Machine>(machine, word, index, tables.waiters()).sweep(thread);
 }
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -24,6 +26,14 @@ std::string_view kind_name(Kind kind);
 
 // The least that an object of the kind takes, in a segment of so many processes.
 std::size_t least_bytes(Kind kind, std::uint32_t max_processes);
+
+// The object of that index, erased or not; nothing where there is none, or its record has been written
+// over: whoever opens it is told.
+struct ObjectInTable {
+  Kind kind;
+  void* memory;
+};
+std::optional<ObjectInTable> object_in(const Tables& tables, std::uint32_t index);
 
 // How much of the object that process holds: locks, each as often as it is locked; permits. As its words
 // say, which may have been written over.

@@ -160,15 +160,28 @@ void Mapping::copy_open_sets(OwnerValue from, OwnerValue to) {
     if (tables_.is_open_by(i, record_of(from))) tables_.set_open(i, record_of(to));
 }
 
+// In the table, too: what is held may have no handle any more.
+void Mapping::add_held(Amounts& amounts) const {
+  if (self() == kNobody) return;
+  for (std::uint32_t i = 0; i < tables_.objects(); ++i) {
+    if (!tables_.is_open_by(i, record_of(self()))) continue;
+    const auto object = object_in(tables_, i);
+    const std::uint64_t count = object ? count_held(object->kind, object->memory, self()) : 0;
+    if (count > 0) amounts[which(i)] += count;
+  }
+}
+
+Mapping::Which Mapping::which(std::uint32_t index) const {
+  return {index, tables_.object(index).generation.load(std::memory_order_relaxed)};
+}
+
 // May not throw. What fails here leaves the child without a place: it finds out in rejoin().
 void Mapping::before_fork() {
   mutex_.lock();
   child_self_ = kNobody;
   try {
     child_held_ = held_before_fork_;
-    for (const auto& [index, entry] : open_)
-      if (const auto count = count_held(entry.kind, entry.memory, self()))
-        child_held_[index] += count;
+    add_held(child_held_);
     if (self() == kNobody || file_.reopen(child_file_)) return;
     const FileLock held(file_, name_);
     const auto child = attach(tables_, child_file_);
@@ -224,7 +237,7 @@ void Mapping::remove_share(const std::atomic<bool>& closed) {
 
 bool Mapping::forget_held_before_fork(const Object& object, int n) {
   const std::scoped_lock held(mutex_);
-  const auto entry = held_before_fork_.find(object.index());
+  const auto entry = held_before_fork_.find(which(object.index()));
   const auto count = static_cast<std::uint64_t>(n);
   if (entry == held_before_fork_.end() || entry->second < count) return false;
   if ((entry->second -= count) == 0) held_before_fork_.erase(entry);

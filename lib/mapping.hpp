@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "format.hpp"
 #include "os/file.hpp"
@@ -99,6 +100,10 @@ class Mapping : public std::enable_shared_from_this<Mapping> {
     void* memory = nullptr;
   };
 
+  // An object: its index, and which of those that have used the index.
+  using Which = std::pair<std::uint32_t, std::uint64_t>;
+  using Amounts = std::map<Which, std::uint64_t>;
+
   std::mutex& joined_mutex() {
     rejoin();
     return mutex_;
@@ -107,6 +112,8 @@ class Mapping : public std::enable_shared_from_this<Mapping> {
   void set_self(OwnerValue self);
   [[nodiscard]] bool has_nothing_open() const;
   void copy_open_sets(OwnerValue from, OwnerValue to);
+  void add_held(Amounts& amounts) const;
+  [[nodiscard]] Which which(std::uint32_t index) const;
   void leave_closed_ends() const;
 
   const std::string name_;
@@ -117,9 +124,8 @@ class Mapping : public std::enable_shared_from_this<Mapping> {
   std::mutex mutex_;
   std::map<std::uint32_t, Open> open_;        // guarded by mutex_
   std::shared_ptr<Mapping> holds_something_;  // itself, while it must not go; guarded by mutex_
-  using Amounts = std::map<std::uint32_t, std::uint64_t>;  // of objects, by their index
-  Amounts held_before_fork_;                               // guarded by mutex_
-  std::vector<EndShare> shares_;                           // guarded by mutex_
+  Amounts held_before_fork_;                  // guarded by mutex_
+  std::vector<EndShare> shares_;              // guarded by mutex_
   // From before_fork() until after it: the child's place.
   os::File child_file_;
   OwnerValue child_self_ = kNobody;

@@ -7,17 +7,6 @@
 namespace shoal::detail {
 namespace {
 
-// What has been scribbled over is left alone: whoever opens it is told.
-void sweep_record(const Tables& tables, const os::File& file, OwnerValue self, std::uint32_t index,
-                  OwnerValue dead) {
-  const format::ObjectRecord& record = tables.object(index);
-  const auto state = static_cast<format::State>(record.state.load(std::memory_order_acquire));
-  if (state != format::State::live && state != format::State::erased) return;
-  const auto extent = tables.extent(index);
-  if (!extent || extent->bytes < least_bytes(extent->kind, tables.header().max_processes)) return;
-  sweep_object(tables, file, self, extent->kind, tables.heap() + extent->offset, dead);
-}
-
 void sweep_threads(const Tables& tables, const os::File& file, OwnerValue self, OwnerValue dead) {
   for (format::ThreadRecord& thread : tables.waiters()) {
     if (thread.owner.load(std::memory_order_acquire) != dead) continue;
@@ -34,7 +23,8 @@ void sweep(const Tables& tables, const os::File& file, OwnerValue self, OwnerVal
   const std::uint32_t process = record_of(dead);
   for (std::uint32_t i = 0; i < tables.objects(); ++i) {
     if (!tables.is_open_by(i, process)) continue;
-    sweep_record(tables, file, self, i, dead);
+    if (const auto object = object_in(tables, i))
+      sweep_object(tables, file, self, object->kind, object->memory, dead);
     tables.clear_open(i, process);
   }
   sweep_threads(tables, file, self, dead);

@@ -83,6 +83,19 @@ TEST_CASE("a party that dies inside breaks it for those who wait and those who c
   CHECK_FALSE(barrier.broken());
 }
 
+TEST_CASE("a party that has died inside is seen by who only looks") {
+  const Segment segment = Segment::anonymous();
+  const Barrier barrier(segment, "b", 3);
+  Child party([&] { barrier.arrive_and_wait(); });
+  await_waiting(barrier, 1);
+  CHECK_FALSE(barrier.broken());
+  party.kill();
+  CHECK(barrier.waiting() == 0);
+  CHECK(barrier.broken());
+  barrier.reset();
+  CHECK_FALSE(barrier.broken());
+}
+
 TEST_CASE("a party that dies inside breaks it also for the last to come, whom nobody waits for") {
   const Segment segment = Segment::anonymous();
   const Barrier barrier(segment, "b", 2);

@@ -34,6 +34,7 @@
 #include <vector>
 
 #include "support/child.hpp"
+#include "support/expect.hpp"
 #include "support/full_programme.hpp"
 #include "support/gate.hpp"
 #include "support/patience.hpp"
@@ -1295,6 +1296,36 @@ TEST_CASE(
   ready.wait();
   child.wait_until_asleep();
   held.reset();
+  CHECK(child.succeeds());
+}
+
+TEST_CASE("what was held before a fork is known without a handle, too") {
+  const Segment segment = Segment::anonymous();
+  Lock(segment, "lock").lock();
+  Child child([&] {
+    const Lock same(segment, "lock");
+    same.unlock();
+    return same.is_locked();
+  });
+  CHECK(child.succeeds());
+  Lock(segment, "lock").unlock();
+}
+
+TEST_CASE("what was held before a fork is no other object's that takes its place") {
+  const Segment segment = Segment::anonymous();
+  auto lock = std::make_unique<Lock>(segment, "lock");
+  lock->lock();
+  const Gate gone;
+  Child child([&] {
+    gone.wait();
+    lock.reset();
+    const Lock other(segment, "other", Open::create);
+    return throws<shoal::NotOwner>([&] { other.unlock(); });
+  });
+  CHECK(segment.erase("lock"));
+  lock->unlock();
+  lock.reset();
+  gone.open();
   CHECK(child.succeeds());
 }
 

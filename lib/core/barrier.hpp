@@ -178,6 +178,16 @@ class Barrier {
     mark.round.store(0, std::memory_order_release);
   }
 
+  // How many wait; -1: it is broken. A death inside that nobody has come across yet breaks it.
+  int count_waiting() {
+    BarrierState seen = load();
+    if (!seen.broken() && seen.arrived() > 0 && somebody_died_inside(seen)) {
+      break_round(seen.round());
+      seen = load();
+    }
+    return seen.broken() ? -1 : seen.arrived();
+  }
+
   BarrierState load() const {
     return BarrierState(word_.state.load(std::memory_order_acquire));
   }  // B2
