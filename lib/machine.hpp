@@ -26,6 +26,8 @@ class Machine : public MachineAtomics {
   static constexpr int kYields = 3;
   static constexpr int kLooksAfterYield = 10;
   static constexpr int kRests = 8;
+  // Less than a time slice.
+  static constexpr std::uint64_t kPatience = 2000 * os::kLeastTicksPerMicrosecond;
   // From the last instruction of a process that is killed, until its parent is told, 19 us passed at
   // the least.
   static constexpr std::uint64_t kDeathUnseen = 10 * os::kLeastTicksPerMicrosecond;

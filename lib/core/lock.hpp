@@ -34,9 +34,8 @@ enum class LockOutcome { taken, inherited, abandoned, timed_out };
 // Whether a caller takes an abandoned lock, or is told of it.
 enum class Abandoned { is_told, is_taken };
 
-// A waiter that has waited for so long reserves the lock; the reservation lapses when the lock was
-// free for so long and not taken by who reserved it.
-inline constexpr std::int64_t kPatience = 4 * kMillisecond;
+// A waiter that has waited for World::kPatience reserves the lock; the reservation lapses when the
+// lock was free for so long and not taken by who reserved it.
 inline constexpr std::int64_t kReservationLapses = 1 * kMillisecond;
 
 // Declares a lock abandoned whose owner, in `seen`, is dead; tells all who sleep. Where it has
@@ -81,11 +80,9 @@ class LockAttempt {
         if (take(seen, inherited_value())) return end(LockOutcome::inherited, seen);
         continue;
       }
-      if (glance == Glance::quick) return Look::wait;
-      if (!is_dead(seen)) {
-        lose_patience();
-        return Look::wait;
-      }
+      const bool may_have_yielded = glance != Glance::quick || ++quick_looks_ > World::kLooks;
+      if (may_have_yielded && comes_first()) continue;
+      if (glance == Glance::quick || !is_dead(seen)) return Look::wait;
       abandon(world_, word_, seen);
     }
   }
@@ -151,14 +148,19 @@ class LockAttempt {
     return true;
   }
 
-  void lose_patience() {
-    if (reserve_is_mine_) return;
-    const std::int64_t now = world_.now();
-    if (waits_since_ == 0) waits_since_ = now;
-    if (now - waits_since_ < kPatience) return;
+  // Reserves the lock, once, for who has waited too long. True: it has become free since, and is for
+  // nobody else. Its holder may have a core: who went to sleep now might find that the reservation
+  // has lapsed before it has one again. Not inline: few looks come by here.
+  [[gnu::noinline]] bool comes_first() {
+    if (reserve_is_mine_ || world_.ticks() - began_ < World::kPatience) return false;
     OwnerValue nobody = detail::kNobody;
     reserve_is_mine_ = word_.reserve.compare_exchange_strong(nobody, me_, std::memory_order_relaxed,
                                                              std::memory_order_relaxed);
+    for (int i = 0; reserve_is_mine_ && i < World::kLooks; ++i) {
+      if (word_.owner.load(std::memory_order_relaxed) == detail::kNobody) return true;
+      world_.pause();
+    }
+    return false;
   }
 
   void cancel_reservation() {
@@ -173,11 +175,12 @@ class LockAttempt {
   LockWordOf<World>& word_;
   const OwnerValue me_;
   const Abandoned abandoned_;
+  const std::uint64_t began_ = world_.ticks();
   LockOutcome outcome_ = LockOutcome::timed_out;
   OwnerValue found_ = detail::kNobody;
   bool reserve_is_mine_ = false;
-  std::int64_t waits_since_ = 0;
   std::int64_t free_since_ = 0;
+  int quick_looks_ = 0;
 };
 
 // What became of an attempt, and the abandoned value it found: whose obituary to read.

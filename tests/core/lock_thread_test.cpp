@@ -37,6 +37,7 @@ class Threads : public shoal::detail::MachineAtomics {
   static constexpr int kYields = 2;
   static constexpr int kLooksAfterYield = 2;
   static constexpr int kRests = 0;
+  static constexpr std::uint64_t kPatience = 2000 * shoal::os::kLeastTicksPerMicrosecond;
 
   static OwnerValue owner(int number) {
     return shoal::detail::owner_value(static_cast<std::uint32_t>(number), 1);
@@ -46,6 +47,7 @@ class Threads : public shoal::detail::MachineAtomics {
   }
 
   static std::int64_t now() { return shoal::detail::steady_now(); }
+  static std::uint64_t ticks() { return shoal::os::ticks(); }
   static void pause() { shoal::os::pause(); }
   static void yield() { shoal::os::yield(); }
   static bool barrier() { return shoal::os::membarrier(); }

@@ -277,7 +277,7 @@ StepOptions cut_after(std::size_t instructions) {
 // Long enough to spin, and to sleep twice.
 StepOptions waiting() {
   StepOptions options = where_changed();
-  options.instructions = 3600;
+  options.instructions = 4800;
   return options;
 }
 
