@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "os/cpu.hpp"
 #include "queue_call.hpp"
 #include "queue_layout.hpp"
 #include "thread_record.hpp"
@@ -266,6 +267,15 @@ bool QueueHandle::is_poppable(bool closely) const {
 
 int QueueHandle::waiting() const { return count_waiting(*handle_.object); }
 void QueueHandle::close() const { Call(*this, Call::Claims::nothing).ring().close(); }
+
+void QueueHandle::bring(std::uint64_t position, std::size_t count) const {
+  constexpr std::size_t kMost =
+      4096;  // bytes; by the time that more are wanted, they may have gone
+  if (!ring_.shape.is_position(position)) return;
+  const std::size_t to_the_last = capacity() - ring_.shape.index(position);
+  os::prefetch_to_write(ring_.slot(position),
+                        std::min(std::min(count, to_the_last) * ring_.slot_bytes, kMost));
+}
 
 void QueueHandle::wake_poppers(std::uint64_t count) const {
   Machine machine(handle_.object->mapping(), handle_.object->index());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 
 namespace shoal::os {
@@ -25,6 +26,17 @@ inline void pause() {
 #elif defined(__aarch64__)
   asm volatile("isb" ::: "memory");
 #endif
+}
+
+// Asks for the cache lines of that memory, all at the same time, to write there. Changes nothing.
+inline void prefetch_to_write(const std::byte* from, std::size_t bytes) {
+  for (std::size_t at = 0; at < bytes; at += 64) {
+#if defined(__x86_64__)
+    asm volatile("prefetchw %0" : : "m"(from[at]));  // a builtin would ask to read, for older CPUs
+#else
+    __builtin_prefetch(from + at, 1);
+#endif
+  }
 }
 
 // Counts up all the time, alike on all CPUs, by some hundreds to some thousands a microsecond. What it

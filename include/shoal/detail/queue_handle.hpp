@@ -141,6 +141,7 @@ class QueueHandle {
     Intent* const intent = handle_.intent();
     if (intent == nullptr || is_lent()) return 0;
     const Ring ring = ring_;
+    bring(ring.word->tail.load(std::memory_order_relaxed), items.size());
     const auto [first, count] =
         claim_some<Operation::push, kSlotOf<T>>(ring, *intent, items.size());
     if (count == 0) return 0;
@@ -158,6 +159,7 @@ class QueueHandle {
     Intent* const intent = handle_.intent();
     if (intent == nullptr) return 0;
     const Ring ring = ring_;
+    bring(ring.word->head.load(std::memory_order_relaxed), items.size());
     const auto [first, count] = claim_some<Operation::pop, kSlotOf<T>>(ring, *intent, items.size());
     if (count == 0) return 0;
     walk<kSlotOf<T>>(ring, first, count, [&](auto i, auto position, auto& state, std::byte* item) {
@@ -186,6 +188,9 @@ class QueueHandle {
   [[noreturn]] void throw_too_large(std::size_t bytes) const;
   void write(Call& call, std::uint32_t block, std::span<const std::byte> bytes) const;
   bool read(Call& call, const VaryingItem& item, std::vector<std::byte>& bytes) const;
+  // Asks for so many slots' cache lines, from that position on: each would else be waited for in
+  // turn, to be read and then again to be written. A hint: any position will do.
+  void bring(std::uint64_t position, std::size_t count) const;
   void wake_poppers(std::uint64_t count) const;
   void wake_pushers(std::uint64_t count) const;
   // How many pushers to wake where room has become free: what is enough for one varying item may
