@@ -105,8 +105,8 @@ void Mapping::rejoin() {
   if (!file_.is_open() || file_.reopen(own))
     throw TooManyParticipants(
         in_segment(name_) +
-        ": this forked process could not join it: too many open files, or processes in it, "
-        "or it may no longer open the file");
+        ": this forked process could not join it: too many open files, or processes in it, a full "
+        "/dev/shm, or it may no longer open the file");
   join(own);
   file_ = std::move(own);
   static_cast<void>(region_->remap(file_));  // lets go of the parent's, as after_fork_in_child()
