@@ -21,8 +21,8 @@ struct QueueLayout {
   std::uint64_t blocks;
   std::uint64_t block_bytes;
   std::uint64_t bytes_asked;  // of a queue of varying items: what its creator wanted room for
-  std::uint64_t alignment;  // of a block
-  std::uint64_t head;       // bytes before the slots
+  std::uint64_t alignment;    // of a block
+  std::uint64_t head;         // bytes before the slots
 
   [[nodiscard]] std::uint64_t slots_at() const { return up(head, 64); }
   [[nodiscard]] std::uint64_t blocks_at() const {

@@ -60,8 +60,8 @@ class Barrier {
     return arrival.index;
   }
 
-  void abort() const;  // breaks it
-  void reset() const;  // mends it; those who wait get BrokenBarrier
+  void abort() const;                 // breaks it
+  void reset() const;                 // mends it; those who wait get BrokenBarrier
   [[nodiscard]] bool broken() const;  // also where nobody has come across a death yet
   [[nodiscard]] int parties() const;
   [[nodiscard]] int waiting() const;  // how many have arrived, and wait for the others

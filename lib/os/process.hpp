@@ -50,7 +50,7 @@ class Lasting {
   constexpr Lasting() : value_() {}
   Lasting(const Lasting&) = delete;
   Lasting& operator=(const Lasting&) = delete;
-  ~Lasting() {}  // and not value_'s
+  ~Lasting() {}  // NOLINT(modernize-use-equals-default): that would be deleted
   T* operator->() { return &value_; }
 
  private:

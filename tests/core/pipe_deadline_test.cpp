@@ -42,10 +42,8 @@ class Alone : public shoal::detail::MachineAtomics {
   static constexpr int kYields = 2;
   static constexpr int kLooksAfterYield = 2;
   static constexpr int kRests = 0;
-  static constexpr std::uint64_t kPatience = 4'000'000;
 
   std::int64_t now() { return time += kMillisecond; }
-  std::uint64_t ticks() { return static_cast<std::uint64_t>(time); }
   static void pause() {}
   static void yield() {}
   static bool barrier() { return true; }

@@ -12,6 +12,7 @@
 //
 //   my::Grid<long unsigned int, 3U>   my::Grid<uint64, 3>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <string>
@@ -116,15 +117,15 @@ constexpr bool is_of_word(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
 
-// Which of them stands at the beginning of `text`, as whole words; or null.
-constexpr const Spelling* spelling_at(std::string_view text) {
+// Which of them stands at the beginning of `text`, as whole words; or one that is empty.
+constexpr Spelling spelling_at(std::string_view text) {
   for (const Spelling& spelling : kSpellings) {
     const std::size_t size = spelling.theirs.size();
     if (!text.starts_with(spelling.theirs)) continue;
     if (text.size() == size || !is_of_word(text[size - 1]) || !is_of_word(text[size]))
-      return &spelling;
+      return spelling;
   }
-  return nullptr;
+  return {};
 }
 
 // The first word of `text`, or the mark that it begins with.
@@ -148,15 +149,15 @@ constexpr Text<Room> put_right(std::string_view theirs) {
     const std::string_view first = first_word(theirs);
     const bool is_word = is_of_word(first[0]);
     if (is_word && after_word) ours.append(" ");
-    const Spelling* const spelling = spelling_at(theirs);
-    if (spelling != nullptr)
-      ours.append(spelling->ours);
+    const Spelling spelling = spelling_at(theirs);
+    if (!spelling.theirs.empty())
+      ours.append(spelling.ours);
     else if (first == ",")
       ours.append(", ");
     else if (first != " ")
       ours.append(without_suffix(first));
     if (first != " ") after_word = is_word;
-    theirs.remove_prefix(spelling != nullptr ? spelling->theirs.size() : first.size());
+    theirs.remove_prefix(std::max(spelling.theirs.size(), first.size()));
   }
   return ours;
 }
