@@ -385,7 +385,7 @@ StepOptions waiting() {
 
 StepOptions each_nth(std::size_t stride, std::size_t stride_in_full) {
   StepOptions options = waiting();
-  options.instructions = 3200;
+  options.instructions = 3600;
   options.stride = full_programme() ? stride_in_full : stride;
   return options;
 }
