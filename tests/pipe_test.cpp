@@ -458,10 +458,15 @@ TEST_CASE("a receiver killed in the middle of a message takes that message with 
   const Segment segment = Segment::anonymous();
   const Pipe pipe(segment, "p", {.capacity = 1024});
   const Connection a = pipe.first();
+  const Gate whole;
+  const Gate stopped;
   const Gate half;
   Child receiver([&] {
     const Connection b = pipe.second();
-    static_cast<void>(b.recv_bytes_for(1ms));
+    static_cast<void>(b.recv_bytes());
+    whole.open();
+    stopped.wait();
+    static_cast<void>(b.recv_bytes_for(1ms));  // as much as there is of it
     half.open();
     static_cast<void>(b.recv_bytes());
   });
@@ -470,8 +475,11 @@ TEST_CASE("a receiver killed in the middle of a message takes that message with 
     a.send_bytes(message(100'000));
     a.send(std::string("next"));
   });
-  half.wait();
+  whole.wait();
+  sender.wait_until_asleep();
   sender.stop();
+  stopped.open();
+  half.wait();
   receiver.kill();
   const Connection b = pipe.second();
   sender.resume();
