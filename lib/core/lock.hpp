@@ -151,6 +151,7 @@ class LockAttempt {
   // Reserves the lock, once, for who has waited too long. True: it has become free since, and is for
   // nobody else. Its holder may have a core: who went to sleep now might find that the reservation
   // has lapsed before it has one again. Not inline: few looks come by here.
+  // Relaxed: reserve is a courtesy, as in may_take_free(); and look() loads owner again, for A1.
   [[gnu::noinline]] bool comes_first() {
     if (reserve_is_mine_ || world_.ticks() - began_ < World::kPatience) return false;
     OwnerValue nobody = detail::kNobody;
