@@ -260,8 +260,7 @@ bool QueueHandle::is_poppable(bool closely) const {
   if (closed()) return true;
   const std::uint64_t head = ring_.word->head.load(std::memory_order_acquire);
   if (!ring_.shape.is_position(head)) return true;
-  if (ring_.state(head).load(std::memory_order_acquire) == slot_word(head, SlotState::full))
-    return true;
+  if (holds_item(ring_.state(head).load(std::memory_order_acquire), head)) return true;
   return closely && Call(*this).ring().is_poppable();
 }
 

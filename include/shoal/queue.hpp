@@ -165,7 +165,8 @@ class Queue {
 
   // As many as there is room for, the first ones, in order; how many. Where room comes free
   // meanwhile, and where items are large or varying, those of others may come in between. A process
-  // that dies in there leaves the first few of them.
+  // that dies in there leaves the first few of them: of small ones all that had found room at once, or
+  // none.
   std::size_t try_push_some(std::span<const T> items) const;
   // As many as there are, in order; others may pop in between, likewise. What a process that dies in
   // there had popped is lost.

@@ -159,7 +159,8 @@ class PipeReceiver : PipeSide<World, Ring> {
     if (reception.at != head_) reception.within = false;  // another process received the rest
     if (has_seen) return Passage::done;
     if (deadline != detail::kDoNotWait)
-      let_burst_grow(this->world_, this->lane_.burst.load(std::memory_order_relaxed));
+      let_burst_grow(this->world_, this->lane_.burst.load(std::memory_order_relaxed),
+                     [] { return false; });
     this->lane_.burst.store(0, std::memory_order_relaxed);
     Passage found = Passage::timed_out;
     core::wait(this->world_, this->lane_.data_sleepers, deadline, [&](Glance glance) {

@@ -11,6 +11,7 @@
 //                           makes it a skip, which is popped as an item would be, and is none
 //          the item         the same
 //          word = full      the item; a sleeping popper finds it when its slice ends
+//          word = follows   what follows an empty slot, and becomes a skip before that does
 //   pop    CAS head         a full slot that nobody is going to empty: whoever is held up by it
 //                           does, and the item is lost
 //          word = empty     room; a sleeping pusher finds it when its slice ends
@@ -47,10 +48,9 @@ class Ring {
 
   // Claims a place: to write an item to, then published(); to read one from, then released().
   RingOutcome claim_push(std::uint64_t& position, Deadline deadline) {
-    wait_for(view_.word->pushers, {view_.word->tail, view_.word->full_at}, deadline,
+    wait_for(view_.word->pushers, {view_.word->tail, view_.word->full_at, empty}, deadline,
              [&](Glance glance) { return look_push(position, glance); });
-    const std::uint64_t tail = tail_position();
-    pass_on(view_.word->pushers, tail, empty(tail));
+    pass_on(view_.word->pushers, tail_position(), detail::is_ready<detail::Operation::push>);
     return outcome_;
   }
   RingOutcome claim_pop(std::uint64_t& position, Deadline deadline) {
@@ -61,10 +61,9 @@ class Ring {
   // The same, by claim(position), which tries once.
   template <class Claim>
   RingOutcome claim_pop(std::uint64_t& position, Deadline deadline, Claim claim) {
-    wait_for(view_.word->poppers, {view_.word->head, view_.word->empty_at}, deadline,
+    wait_for(view_.word->poppers, {view_.word->head, view_.word->empty_at, full}, deadline,
              [&](Glance glance) { return look_pop(position, glance, claim); });
-    const std::uint64_t head = head_position();
-    pass_on(view_.word->poppers, head, full(head));
+    pass_on(view_.word->poppers, head_position(), detail::is_ready<detail::Operation::pop>);
     return outcome_;
   }
 
@@ -105,7 +104,7 @@ class Ring {
     std::uint64_t items = 0;
     // No more than there are: what stands in shared memory does not decide how long this takes.
     for (std::uint64_t i = 0; i < view_.shape.capacity() && position < tail; ++i) {
-      if (view_.state(position).load(std::memory_order_acquire) == full(position)) ++items;
+      if (is_item(position)) ++items;
       position = view_.shape.next(position);
     }
     return items;
@@ -113,16 +112,13 @@ class Ring {
   // Whether there is one to be popped. A look: somebody else may be quicker.
   bool has_item() const {
     const std::uint64_t head = head_position();
-    return view_.shape.is_position(head) &&
-           view_.state(head).load(std::memory_order_acquire) == full(head);
+    return view_.shape.is_position(head) && is_item(head);
   }
   // One attempt to pop at the head, for who keeps all others from popping. False: there is no item.
   template <class BeforeClaim>
   bool pop_alone(std::uint64_t& position, BeforeClaim before_claim) {
     position = head_position();
-    if (!view_.shape.is_position(position) ||
-        view_.state(position).load(std::memory_order_acquire) != full(position))
-      return false;
+    if (!view_.shape.is_position(position) || !is_item(position)) return false;
     before_claim(position);
     set_intent(mine_, view_.object, detail::Operation::pop, position);
     std::uint64_t seen = position;
@@ -137,7 +133,7 @@ class Ring {
     for (;;) {
       const std::uint64_t head = head_position();
       if (!view_.shape.is_position(head)) return true;
-      if (view_.state(head).load(std::memory_order_acquire) == full(head)) return true;
+      if (is_item(head)) return true;
       const Way way = clear_for_pop(head);
       if (way != Way::clear) return way == Way::closed || way == Way::corrupted;
     }
@@ -150,7 +146,7 @@ class Ring {
     mend(position, detail::Operation::push);
     if (position < head_position()) mend(position, detail::Operation::pop);
     const std::uint64_t seen = view_.state(position).load(std::memory_order_acquire);
-    return seen == empty(position) || seen == full(position);
+    return seen == empty(position) || detail::holds_item(seen, position);
   }
 
   // How often a call that may not wait looks at a place whose claimant is alive and about to go.
@@ -168,6 +164,9 @@ class Ring {
   static std::uint64_t skip(std::uint64_t position) {
     return detail::slot_word(position, detail::SlotState::skip);
   }
+  bool is_item(std::uint64_t position) const {
+    return detail::holds_item(view_.state(position).load(std::memory_order_acquire), position);
+  }
   // Acquire: who sees a claim sees the intent behind it. I2
   std::uint64_t tail_position() const {
     return view_.word->tail.load(std::memory_order_acquire) & ~detail::kClosed;
@@ -176,20 +175,24 @@ class Ring {
 
   // One wake may have stood for several changes, or been spent on one who gave up: who may have been
   // woken wakes another, where there is something for it.
-  void pass_on(Sleepers& sleepers, std::uint64_t next, std::uint64_t ready) {
+  void pass_on(Sleepers& sleepers, std::uint64_t next,
+               bool (*is_ready)(std::uint64_t word, std::uint64_t position)) {
     if (!has_announced_ || !view_.shape.is_position(next) ||
         (sleepers.load(std::memory_order_relaxed) & detail::kSomebodySleeps) == 0)
       return;
     // Who was woken has raised the flag again, and then looked without a barrier: who changed the
     // next slot meanwhile may not have seen the flag, nor been seen here.
     world_.barrier();  // M1 -> M2
-    if (view_.state(next).load(std::memory_order_relaxed) == ready) core::wake(world_, sleepers, 1);
+    if (is_ready(view_.state(next).load(std::memory_order_relaxed), next))
+      core::wake(world_, sleepers, 1);
   }
 
-  // An end of the ring, and where it was when it last held somebody up.
+  // An end of the ring, where it was when it last held somebody up, and the word of a slot there
+  // that is ready.
   struct End {
     const typename World::template Atomic<std::uint64_t>& position;
     typename World::template Atomic<std::uint64_t>& halted_at;
+    std::uint64_t (*ready)(std::uint64_t position);
   };
   // How far it has come since; in items, for a round's end skips positions.
   std::uint64_t advance(End end) const {
@@ -197,6 +200,14 @@ class Ring {
     const std::uint64_t before = end.halted_at.load(std::memory_order_relaxed);
     end.halted_at.store(now, std::memory_order_relaxed);
     return view_.shape.distance(before, now);
+  }
+  // Whether so many are ready that a quarter of the ring is. A slot's word only grows: it may be
+  // somebody else's already.
+  bool has_grown(End end) const {
+    const std::uint64_t now = end.position.load(std::memory_order_relaxed) & ~detail::kClosed;
+    if (!view_.shape.is_position(now)) return true;
+    const std::uint64_t ahead = view_.shape.advance(now, view_.shape.capacity() / 4);
+    return view_.state(ahead).load(std::memory_order_relaxed) >= end.ready(ahead);
   }
 
   template <class Looker>
@@ -209,7 +220,7 @@ class Ring {
       return;
     }
     if (look(Glance::quick) == Look::done) return;  // somebody else had been faster, no more
-    let_burst_grow(world_, advance(end));
+    let_burst_grow(world_, advance(end), [&] { return has_grown(end); });
     core::wait(world_, sleepers, deadline, [&](Glance glance) {
       has_announced_ = glance != Glance::quick;
       return look(glance);
@@ -276,9 +287,9 @@ class Ring {
     const std::uint64_t head = head_position();
     if (seen == empty(tail) || tail_position() != tail) return Way::clear;
     if (seen == empty(before)) return clear_of(before, detail::Operation::push);
-    if (seen != full(before) && seen != skip(before)) return Way::corrupted;
+    if (!is_left_to_pop(seen, before)) return Way::corrupted;
     if (head != before) return clear_of(before, detail::Operation::pop);
-    if (seen == full(before)) return Way::blocked;
+    if (seen != skip(before)) return Way::blocked;
     pass(before);
     return Way::clear;
   }
@@ -288,7 +299,7 @@ class Ring {
     // or later.
     const std::uint64_t tail = view_.word->tail.load(std::memory_order_acquire);
     const std::uint64_t seen = view_.state(head).load(std::memory_order_acquire);
-    if (seen == full(head) || head_position() != head) return Way::clear;
+    if (detail::holds_item(seen, head) || head_position() != head) return Way::clear;
     if (seen == skip(head)) {
       pass(head);
       return Way::clear;
@@ -296,8 +307,7 @@ class Ring {
     if ((tail & ~detail::kClosed) == head) {
       // Nobody has pushed there; somebody may be at the item of a round before.
       const std::uint64_t before = view_.shape.round_before(head);
-      if (seen != empty(head) && seen != full(before) && seen != skip(before))
-        return Way::corrupted;
+      if (seen != empty(head) && !is_left_to_pop(seen, before)) return Way::corrupted;
       const bool is_open = tail == head || World::kMutant == Mutant::closed_ignored;
       return is_open ? Way::blocked : Way::closed;
     }
@@ -306,6 +316,10 @@ class Ring {
         view_.shape.distance(head, tail & ~detail::kClosed) > view_.shape.capacity())
       return Way::corrupted;
     return clear_of(head, detail::Operation::push);
+  }
+
+  static bool is_left_to_pop(std::uint64_t word, std::uint64_t position) {
+    return detail::holds_item(word, position) || word == skip(position);
   }
 
   // Of a place that has been claimed, and not been left.
@@ -318,7 +332,7 @@ class Ring {
     set_intent(mine_, view_.object, detail::Operation::pop, position);
     std::uint64_t seen = position;
     if (view_.word->head.compare_exchange_strong(seen, view_.shape.next(position),
-                                                 std::memory_order_release,  // I1
+                                                 std::memory_order_release,  // I1, S1
                                                  std::memory_order_relaxed))
       released(position);
     else
@@ -332,17 +346,35 @@ class Ring {
     const std::uint64_t left = operation == detail::Operation::push
                                    ? left_by_pusher(position)
                                    : empty(view_.shape.round_later(position));
-    const bool in_the_way = operation == detail::Operation::push
-                                ? seen == empty(position)
-                                : seen == full(position) || seen == skip(position);
+    const bool in_the_way = operation == detail::Operation::push ? seen == empty(position)
+                                                                 : is_left_to_pop(seen, position);
     if (!in_the_way) return true;  // gone by now
     if (somebody_intends(position, operation)) return false;
+    if (operation == detail::Operation::push) drop_followers(position);
     // Acquire: what the dead one did is passed on. Release: with the slot.
     view_.state(position).compare_exchange_strong(seen, left, std::memory_order_acq_rel,
                                                   std::memory_order_relaxed);
     const bool push = operation == detail::Operation::push;
     end_operation(push ? view_.word->poppers : view_.word->pushers, 1);
     return true;
+  }
+
+  // What was pushed together with an item that will never be there. Before that one is a skip: till
+  // then nobody can come to these. Who else is mending may have dropped some.
+  void drop_followers(std::uint64_t position) {
+    if (World::kMutant == Mutant::followers_left) return;
+    // It may have been filled before its pusher died. By a read-modify-write: the last word.
+    if (World::kMutant != Mutant::followers_dropped_unasked &&
+        view_.state(position).fetch_or(0, std::memory_order_acquire) != empty(position))
+      return;
+    for (;;) {
+      position = view_.shape.next(position);
+      std::uint64_t seen = detail::slot_word(position, detail::SlotState::follows);
+      if (!view_.state(position).compare_exchange_strong(
+              seen, skip(position), std::memory_order_acq_rel, std::memory_order_relaxed) &&
+          seen != skip(position))
+        return;
+    }
   }
 
   static std::uint64_t left_by_pusher(std::uint64_t position) {

@@ -91,12 +91,15 @@ void pass_on(World& world, typename World::template Atomic<std::uint32_t>& sleep
 // once. Each look at where the next one will be takes its cache line from whoever is writing it,
 // who then waits for it to come back: where more are coming, better one look at many than a look at
 // each. Who gives and takes single things to and fro is not kept waiting.
-template <class World>
-void let_burst_grow(World& world, std::uint64_t burst) {
+//
+// `has_grown`: whether many are there, by a look at where nobody is at work yet. Else, and at most, some
+// 3 us, in which 100 to 300 items of 8 bytes come.
+template <class World, class HasGrown>
+void let_burst_grow(World& world, std::uint64_t burst, HasGrown has_grown) {
   constexpr std::uint64_t kBurst = 16;
-  constexpr int kPause = 25;  // rests: some 3 us, in which 100 items of 8 bytes come
+  constexpr int kPause = 25;  // rests
   if constexpr (World::kRests > 0)
-    for (int i = 0; burst >= kBurst && i < kPause; ++i) world.rest();
+    for (int i = 0; burst >= kBurst && i < kPause && !has_grown(); ++i) world.rest();
 }
 
 // Looks a bounded number of times without sleeping. True: done. Several times after each yield, where

@@ -111,19 +111,50 @@ struct Ringed {
     return outcome;
   }
 
+  // Two at once, as the handle does; how many.
+  template <class BeforeFill>
+  std::uint64_t push_two(World& world, int number, std::uint64_t what, BeforeFill before_fill) {
+    auto& intent = waiters[static_cast<std::size_t>(number)].intent;
+    const auto claimed = claim_some<Operation::push, sizeof(Slot)>(view, intent, 2);
+    if (claimed.count == 0) return 0;
+    before_fill(claimed.count);
+    fill_slots<sizeof(Slot)>(view, claimed, [&](std::uint64_t i, std::byte* item) {
+      reinterpret_cast<SimAtomic<std::uint64_t>*>(item)->store(what + i, std::memory_order_relaxed);
+    });
+    if (shoal::detail::somebody_sleeps_after_store(word.poppers))
+      shoal::core::wake(world, word.poppers, 2);
+    return claimed.count;
+  }
+  std::uint64_t pop_two(World& world, int number, std::array<std::uint64_t, 2>& what) {
+    auto& intent = waiters[static_cast<std::size_t>(number)].intent;
+    const auto claimed = claim_some<Operation::pop, sizeof(Slot)>(view, intent, 2);
+    if (claimed.count == 0) return 0;
+    empty_slots<sizeof(Slot)>(view, claimed, [&](std::uint64_t i, const std::byte* item) {
+      what[i] =
+          reinterpret_cast<const SimAtomic<std::uint64_t>*>(item)->load(std::memory_order_relaxed);
+    });
+    if (shoal::detail::somebody_sleeps_after_store(word.pushers))
+      shoal::core::wake(world, word.pushers, 2);
+    return claimed.count;
+  }
+
   // For the end: calls `each` with what is in the ring.
   template <class Each>
   void left(Each each) const {
     std::uint64_t at = word.head.load();
-    for (; at != (word.tail.load() & ~shoal::detail::kClosed); at = view.shape.next(at))
-      if (view.state(at).load() == shoal::detail::slot_word(at, SlotState::full))
-        each(slots[view.shape.index(at)].item.load());
+    bool is_there = true;  // what was before
+    for (; at != (word.tail.load() & ~shoal::detail::kClosed); at = view.shape.next(at)) {
+      const std::uint64_t seen = view.state(at).load();
+      const bool follows = seen == shoal::detail::slot_word(at, SlotState::follows);
+      is_there = shoal::detail::holds_item(seen, at) && (is_there || !follows);
+      if (is_there) each(slots[view.shape.index(at)].item.load());
+    }
   }
   // The place of a dead pusher, behind an item, takes room until that item has been popped.
   bool is_full() const {
     const std::uint64_t head = word.head.load();
     return view.shape.distance(head, word.tail.load()) == Capacity &&
-           view.state(head).load() == shoal::detail::slot_word(head, SlotState::full);
+           shoal::detail::holds_item(view.state(head).load(), head);
   }
   std::uint64_t count_left() const {
     std::uint64_t count = 0;
@@ -210,6 +241,98 @@ struct Traffic : Ringed<M, Pushers + Poppers, Capacity, Start> {
   std::array<SimAtomic<int>, Pushers> pushed{};
   std::array<SimAtomic<int>, kMost> popped{};
   std::array<SimAtomic<int>, Poppers> quota{};
+};
+
+// Pushers push two at a time, `Each` times; poppers share them, up to two at a time. Items n and n + 1 of
+// pusher p are 10 p + n and the next one, n odd.
+template <Mutant M, int Pushers, int Poppers, std::uint64_t Capacity, int Each = 1,
+          std::uint64_t Start = 0>
+struct Pairs : Ringed<M, Pushers + Poppers, Capacity, Start> {
+  using World = typename Ringed<M, Pushers + Poppers, Capacity, Start>::World;
+  static constexpr int kParticipants = Pushers + Poppers;
+  static constexpr std::uint64_t kQuota = 2 * Pushers * Each / Poppers;
+  static constexpr std::size_t kMost = 10 * (Pushers + 1);
+
+  void participant(World& world, int number) {
+    const std::int64_t deadline = world.now() + kLong;
+    if (number < Pushers) {
+      for (std::uint64_t n = 1; n < 2 * Each; n += 2)
+        if (!push_both(world, number, 10 * static_cast<std::uint64_t>(number) + n, deadline))
+          return;
+      return;
+    }
+    std::array<std::uint64_t, Pushers> last{};
+    auto& count = quota[static_cast<std::size_t>(number - Pushers)];
+    for (std::uint64_t n = 0; n < kQuota;) {
+      std::array<std::uint64_t, 2> items{};
+      std::uint64_t got = kQuota - n < 2 ? 0 : this->pop_two(world, number, items);
+      if (got == 0) {
+        const RingOutcome outcome = this->pop(world, number, items[0], deadline);
+        if (outcome == RingOutcome::timed_out) return;
+        if (outcome != RingOutcome::claimed) world.fail("not closed, and sound, and not so found");
+        got = 1;
+      }
+      for (std::uint64_t i = 0; i < got; ++i) {
+        const std::uint64_t what = items[i];
+        if (what >= kMost || what % 10 == 0) world.fail("an item that nobody pushed");
+        if (what <= last[what / 10]) world.fail("out of order");
+        last[what / 10] = what;
+        if (popped[what].exchange(1, std::memory_order_relaxed) != 0) world.fail("popped twice");
+      }
+      n += got;
+      count.store(n, std::memory_order_relaxed);
+    }
+  }
+  bool push_both(World& world, int number, std::uint64_t what, std::int64_t deadline) {
+    for (std::uint64_t i = 0; i < 2;) {
+      const std::uint64_t at_once =
+          i == 1 ? 0 : this->push_two(world, number, what, [&](std::uint64_t count) {
+            if (count == 2) whole[what].store(1, std::memory_order_relaxed);
+          });
+      i += at_once;
+      if (at_once == 0) {
+        const RingOutcome outcome = this->push(world, number, what + i, deadline);
+        if (outcome == RingOutcome::timed_out) return false;
+        if (outcome != RingOutcome::claimed) world.fail("not closed, and sound, and not so found");
+        ++i;
+      }
+      pushed[static_cast<std::size_t>(number)].store(what % 10 - 1 + i, std::memory_order_relaxed);
+    }
+    return true;
+  }
+
+  std::string check(const Outcome& outcome) const {
+    std::array<int, kMost> seen{};
+    for (std::size_t i = 0; i < kMost; ++i) seen[i] = popped[i].load();
+    this->left([&](std::uint64_t what) { ++seen[what % kMost]; });
+    int killed_poppers = 0;
+    for (int p = 0; p < Poppers; ++p)
+      killed_poppers += outcome.killed[static_cast<std::size_t>(Pushers + p)];
+    int lost = 0;
+    for (std::size_t p = 0; p < Pushers; ++p)
+      for (std::size_t n = 1; n <= 2 * Each; ++n) {
+        const std::size_t what = 10 * p + n;
+        if (seen[what] > 1) return "an item is there twice";
+        if (n <= pushed[p].load() && seen[what] == 0) ++lost;
+        if (whole[what].load() != 0 && killed_poppers == 0 && seen[what] != seen[what + 1])
+          return "one of two that were pushed at once";
+        if (!outcome.killed[p] && n > pushed[p].load() && seen[what] > 0)
+          return "an item that was not pushed";
+      }
+    if (lost > 2 * killed_poppers) return "an item was lost";
+    for (std::size_t p = 0; p < Poppers; ++p)
+      if (!outcome.killed[Pushers + p] && quota[p].load() < kQuota && this->count_left() > 0)
+        return "an item was left, and a popper waited";
+    for (std::size_t p = 0; p < Pushers; ++p)
+      if (!outcome.killed[p] && pushed[p].load() < 2 * Each && !this->is_full())
+        return "there was room, and a pusher waited";
+    return "";
+  }
+
+  std::array<SimAtomic<std::uint64_t>, Pushers> pushed{};
+  std::array<SimAtomic<int>, kMost> popped{};
+  std::array<SimAtomic<int>, kMost> whole{};
+  std::array<SimAtomic<std::uint64_t>, Poppers> quota{};
 };
 
 // One pushes until it is told that the queue is closed, one pops likewise, one closes.
@@ -508,6 +631,14 @@ TEST_CASE(
   passes<Traffic<kSound, 2, 2, 3, 4, 5>>("queue.two.kills.random3", random_choice(2), 20'000);
 }
 
+TEST_CASE("several are pushed and popped at once: all of them or none, whoever is killed") {
+  passes<Pairs<kSound, 1, 1, 2, 2>>("queue.pairs", few(2, 1), 5'000);
+  passes<Pairs<kSound, 1, 1, 3, 2, 2>>("queue.pairs.wrapped.kill", few(2, 1, 1), 5'000);
+  passes<Pairs<kSound, 2, 1, 4, 1, 3>>("queue.pairs.pushers.kill", few(2, 0, 1), 5'000);
+  passes<Pairs<kSound, 2, 2, 3, 2>>("queue.pairs.random", random_choice(0), 20'000);
+  passes<Pairs<kSound, 2, 2, 4, 2, 5>>("queue.pairs.kills.random", random_choice(2), 20'000);
+}
+
 TEST_CASE("a close is before or after each push, and all who wait are told") {
   passes<Closing<kSound, 1>>("queue.close", few(2, 1), 5'000);
   passes<Closing<kSound, 1>>("queue.close.kill", few(2, 0, 1), 5'000);
@@ -547,6 +678,9 @@ TEST_CASE("every seeded bug of the queue is caught") {
   catches<Traffic<Mutant::owner_never_doubted, 2, 1, 1, 1>>("mutant.queue.owner_never_doubted",
                                                             kill);
   catches<Traffic<Mutant::skip_is_an_item, 2, 1, 1, 1>>("mutant.skip_is_an_item", kill);
+  catches<Pairs<Mutant::followers_left, 1, 1, 2>>("mutant.followers_left", kill);
+  catches<Pairs<Mutant::followers_dropped_unasked, 2, 1, 4, 1, 3>>(
+      "mutant.followers_dropped_unasked", few(2, 0, 1));
   catches<Closing<Mutant::closed_ignored, 1>>("mutant.closed_ignored", few(2, 0));
   catches<Chains<Mutant::serial_not_bumped, 3>>("mutant.serial_not_bumped", few(2, 1));
   catches<Joining<Mutant::pending_after_claim>>("mutant.pending_after_claim", random_choice(1));

@@ -24,15 +24,17 @@ enum class Mutant {
   intent_after_claim,       // a place in a queue is claimed before it is written down by whom
   intent_cleared_early,     // and is nobody's before it has been made good
   skip_is_an_item,          // the place of a dead pusher is popped as if it held something
-  closed_ignored,           // who waits for an item of a closed queue goes on waiting
-  barrier_not_repeated,     // who inherits a pipe's lock trusts in a barrier of the dead one's
-  small_frame_marked_late,  // of a copied frame, where it begins is told after what is in it
-  small_frame_left,         // and stays there, when its sender has been killed, for the next one
-  serial_not_bumped,        // the parts of an item that has gone count as those of the next one
-  note_after_claim,         // a worker claims a task before it notes which
-  burial_says_nothing,      // what a dead worker had finished, and not told, is never told
-  claim_without_a_look,     // an older worker claims a task when newer ones have taken its place
-  pending_after_claim,      // an item is popped before it is written down for whose account
+  followers_left,  // what follows a dead pusher's place is popped without what is before it
+  followers_dropped_unasked,  // or is dropped, though its pusher had come to its end
+  closed_ignored,             // who waits for an item of a closed queue goes on waiting
+  barrier_not_repeated,       // who inherits a pipe's lock trusts in a barrier of the dead one's
+  small_frame_marked_late,    // of a copied frame, where it begins is told after what is in it
+  small_frame_left,           // and stays there, when its sender has been killed, for the next one
+  serial_not_bumped,          // the parts of an item that has gone count as those of the next one
+  note_after_claim,           // a worker claims a task before it notes which
+  burial_says_nothing,        // what a dead worker had finished, and not told, is never told
+  claim_without_a_look,       // an older worker claims a task when newer ones have taken its place
+  pending_after_claim,        // an item is popped before it is written down for whose account
 };
 
 }  // namespace shoal::detail

@@ -142,17 +142,14 @@ class QueueHandle {
     if (intent == nullptr || is_lent()) return 0;
     const Ring ring = ring_;
     bring(ring.word->tail.load(std::memory_order_relaxed), items.size());
-    const auto [first, count] =
-        claim_some<Operation::push, kSlotOf<T>>(ring, *intent, items.size());
-    if (count == 0) return 0;
-    walk<kSlotOf<T>>(ring, first, count, [&](auto i, auto position, auto& state, std::byte* item) {
+    const Claimed claimed = claim_some<Operation::push, kSlotOf<T>>(ring, *intent, items.size());
+    if (claimed.count == 0) return 0;
+    fill_slots<kSlotOf<T>>(ring, claimed, [&](std::uint64_t i, std::byte* item) {
       std::memcpy(item, &items[i], sizeof(T));
-      set_full(state, position);
-      return true;
     });
     if (somebody_sleeps_after_store(ring.word->poppers)) [[unlikely]]
-      wake_poppers(count);
-    return count;
+      wake_poppers(claimed.count);
+    return claimed.count;
   }
   template <class T>
   std::size_t pop_some_at_once(std::span<T> items) const {
@@ -160,16 +157,14 @@ class QueueHandle {
     if (intent == nullptr) return 0;
     const Ring ring = ring_;
     bring(ring.word->head.load(std::memory_order_relaxed), items.size());
-    const auto [first, count] = claim_some<Operation::pop, kSlotOf<T>>(ring, *intent, items.size());
-    if (count == 0) return 0;
-    walk<kSlotOf<T>>(ring, first, count, [&](auto i, auto position, auto& state, std::byte* item) {
+    const Claimed claimed = claim_some<Operation::pop, kSlotOf<T>>(ring, *intent, items.size());
+    if (claimed.count == 0) return 0;
+    empty_slots<kSlotOf<T>>(ring, claimed, [&](std::uint64_t i, const std::byte* item) {
       std::memcpy(&items[i], item, sizeof(T));
-      set_empty(state, ring.shape.round_later(position));
-      return true;
     });
     if (somebody_sleeps_after_store(ring.word->pushers)) [[unlikely]]
-      wake_pushers(count);
-    return count;
+      wake_pushers(claimed.count);
+    return claimed.count;
   }
 
  private:

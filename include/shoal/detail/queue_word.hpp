@@ -31,10 +31,17 @@ namespace shoal::detail {
 //                claimed already                             where that is dead, to skip
 //   full, p      holds the item of position p, which may     who claimed head = p, to empty, p + one
 //                be claimed already                          round; anyone, where that is dead
+//   follows, p   as full, pushed by the same call as the     as full; if there is a skip before it,
+//                one before it                               anyone, to skip
 //   skip, p      its pusher died; there is no item           as full
 //
 //   push   intent;  CAS tail: p -> next;  write the item;  word = full, p
 //   pop    intent;  CAS head: p -> next;  read the item;   word = empty, p + one round
+//
+// Several are pushed by one CAS, and filled from the last to the first: all but the first follow. So
+// they are there as a whole, for who pops and looks at the first one does not get in the way of who is
+// at the others; and whoever makes the first a skip, its pusher being dead, makes all that follow it
+// skips before. Several are popped, and their slots left, likewise.
 //
 // A claimed place that nobody living has an intent for was its claimant's who died: an intent is
 // written before the claim, and stays at least until the word has changed (intent.hpp).
@@ -51,6 +58,8 @@ namespace shoal::detail {
 //           (acquire) may read the item.
 // Q3 -> Q4  a slot's word (release) is stored after the item was read; who finds it empty (acquire)
 //           may overwrite it.
+// S1 -> S2  head (release) is moved past a skip after what follows it was made skips; who claims from
+//           there (acquire) does not take one of these for what it was before.
 // M1 -> M2  after its word, push loads poppers, and pop loads pushers; no fence: lib/core/wait.hpp
 template <class World>
 struct BasicQueueWord {
@@ -78,10 +87,16 @@ static_assert(offsetof(QueueWord, head) == 64 && offsetof(QueueWord, pushers) ==
 inline constexpr std::uint64_t kClosed = std::uint64_t{1} << 63;
 inline constexpr std::uint64_t kLargestQueue = std::uint64_t{1} << 31;  // items
 
-enum class SlotState : std::uint64_t { empty = 0, full = 1, skip = 2 };
+enum class SlotState : std::uint64_t { empty = 0, full = 1, skip = 2, follows = 3 };
 inline constexpr int kSlotStateBits = 2;
 constexpr std::uint64_t slot_word(std::uint64_t position, SlotState state) {
-  return position << kSlotStateBits | static_cast<std::uint64_t>(state);
+  return (position << kSlotStateBits) + static_cast<std::uint64_t>(state);  // compilers fold a sum
+}
+// Full, or follows.
+constexpr bool holds_item(std::uint64_t word, std::uint64_t position) {
+  constexpr auto differs =
+      static_cast<std::uint64_t>(SlotState::full) ^ static_cast<std::uint64_t>(SlotState::follows);
+  return (word | differs) == slot_word(position, SlotState::follows);
 }
 
 // How a ring's positions count.
@@ -157,9 +172,15 @@ template <Operation operation, class Ring>
   else
     return ring.word->head;
 }
+// How to read an end's position before a claim. The slot's word says whether it is still so; but of what
+// follows, to pop it, that word may be an old one. S2
 template <Operation operation>
-constexpr SlotState ready_state() {
-  return operation == Operation::push ? SlotState::empty : SlotState::full;
+inline constexpr std::memory_order kReadEnd =
+    operation == Operation::push ? std::memory_order_relaxed : std::memory_order_acquire;
+template <Operation operation>
+constexpr bool is_ready(std::uint64_t word, std::uint64_t position) {
+  return operation == Operation::push ? word == slot_word(position, SlotState::empty)
+                                      : holds_item(word, position);
 }
 // Calls each(i, position, state, item) of `most` slots from that position on, until one is false: of
 // how many it was true. `most` is at most the capacity.
@@ -172,12 +193,32 @@ template <std::size_t kBytes, class World, class Each>
   while (i < most) {
     std::byte* slot = ring.template slot<kBytes>(position);
     const std::uint64_t to_the_last = ring.shape.capacity() - ring.shape.index(position);
-    for (const std::uint64_t end = std::min(most, i + to_the_last); i < end;
-         ++i, ++position, slot += kBytes)
+    const std::uint64_t end = std::min(most, i + to_the_last);
+#pragma GCC unroll 4
+    for (; i < end; ++i, ++position, slot += kBytes)
       if (!each(i, position, *reinterpret_cast<State*>(slot), slot + sizeof(State))) return i;
     position = ring.shape.next(position - 1);
   }
   return i;
+}
+// The same of all of them, from the last one to the first.
+template <std::size_t kBytes, class World, class Each>
+[[gnu::always_inline]] inline void walk_back(const BasicRing<World>& ring, std::uint64_t position,
+                                             std::uint64_t count, Each each) {
+  using State = typename BasicRing<World>::State;
+  const std::uint64_t to_the_last = ring.shape.capacity() - ring.shape.index(position);
+  std::uint64_t i = count;
+  const auto walk_down_to = [&](std::uint64_t begin, std::uint64_t first) {
+    std::byte* slot = ring.template slot<kBytes>(first) + (i - begin) * kBytes;
+#pragma GCC unroll 4
+    while (i > begin) {
+      --i;
+      slot -= kBytes;
+      each(i, first + (i - begin), *reinterpret_cast<State*>(slot), slot + sizeof(State));
+    }
+  };
+  if (count > to_the_last) walk_down_to(to_the_last, ring.shape.next(position + to_the_last - 1));
+  walk_down_to(0, position);
 }
 
 // How many slots from that position on are ready, `most` at most.
@@ -186,8 +227,8 @@ template <Operation operation, std::size_t kBytes, class World>
                                         std::uint64_t most) {
   return walk<kBytes>(ring, position, std::min(most, ring.shape.capacity()),
                       [](std::uint64_t, std::uint64_t at, const auto& state, std::byte*) {
-                        return state.load(std::memory_order_acquire) ==  // Q2, Q4
-                               slot_word(at, ready_state<operation>());
+                        return is_ready<operation>(state.load(std::memory_order_acquire),  // Q2, Q4
+                                                   at);
                       });
 }
 
@@ -198,11 +239,10 @@ template <Operation operation, std::size_t kBytes = 0, class World>
 [[gnu::always_inline]] inline bool claim_at_once(const BasicRing<World>& ring,
                                                  BasicIntent<World>& intent,
                                                  std::uint64_t& position) {
-  // Relaxed: the slot's word says whether this is still so.
-  position = end_of<operation>(ring).load(std::memory_order_relaxed);
+  position = end_of<operation>(ring).load(kReadEnd<operation>);
   if (!ring.shape.is_position(position) ||
-      ring.template state<kBytes>(position).load(std::memory_order_acquire) !=  // Q2, Q4
-          slot_word(position, ready_state<operation>()))
+      !is_ready<operation>(ring.template state<kBytes>(position).load(std::memory_order_acquire),
+                           position))  // Q2, Q4
     return false;
   constexpr bool late = World::kMutant == Mutant::intent_after_claim;
   if constexpr (!late) set_intent(intent, ring.object, operation, position);
@@ -234,7 +274,7 @@ struct Claimed {
 template <Operation operation, std::size_t kBytes, class World>
 Claimed claim_some(const BasicRing<World>& ring, BasicIntent<World>& intent, std::uint64_t most) {
   auto& end = end_of<operation>(ring);
-  std::uint64_t at = end.load(std::memory_order_relaxed);  // as in claim_at_once()
+  std::uint64_t at = end.load(kReadEnd<operation>);
   while (ring.shape.is_position(at)) {
     const std::uint64_t count = count_ready<operation, kBytes>(ring, at, most);
     if (count > 0) {
@@ -242,10 +282,10 @@ Claimed claim_some(const BasicRing<World>& ring, BasicIntent<World>& intent, std
       const std::uint64_t first = at;
       if (end.compare_exchange_strong(at, ring.shape.advance(at, count),
                                       std::memory_order_release,  // I1
-                                      std::memory_order_relaxed))
+                                      kReadEnd<operation>))
         return {first, count};
     } else {
-      const std::uint64_t now = end.load(std::memory_order_relaxed);
+      const std::uint64_t now = end.load(kReadEnd<operation>);
       if (now == at) break;
       at = now;
     }
@@ -255,22 +295,41 @@ Claimed claim_some(const BasicRing<World>& ring, BasicIntent<World>& intent, std
 }
 
 // The item at `position`, which the caller has claimed, is there; or has been read.
-template <class State>
-void set_full(State& state, std::uint64_t position) {
-  state.store(slot_word(position, SlotState::full), std::memory_order_release);  // Q1, M1
-}
-template <class State>
-void set_empty(State& state, std::uint64_t position_next_round) {
-  state.store(slot_word(position_next_round, SlotState::empty),
-              std::memory_order_release);  // Q3, M1
-}
 template <std::size_t kBytes = 0, class World>
-void fill_slot(const BasicRing<World>& ring, std::uint64_t position) {
-  set_full(ring.template state<kBytes>(position), position);
+void fill_slot(const BasicRing<World>& ring, std::uint64_t position,
+               SlotState state = SlotState::full) {
+  ring.template state<kBytes>(position).store(slot_word(position, state),
+                                              std::memory_order_release);  // Q1, M1
 }
 template <std::size_t kBytes = 0, class World>
 void empty_slot(const BasicRing<World>& ring, std::uint64_t position) {
-  set_empty(ring.template state<kBytes>(position), ring.shape.round_later(position));
+  ring.template state<kBytes>(position).store(
+      slot_word(ring.shape.round_later(position), SlotState::empty),
+      std::memory_order_release);  // Q3, M1
+}
+// The same of several. write(i, item), read(i, item): the i-th one, and where it is.
+template <std::size_t kBytes, class World, class Write>
+[[gnu::always_inline]] inline void fill_slots(const BasicRing<World>& ring, const Claimed& claimed,
+                                              Write write) {
+  walk_back<kBytes>(ring, ring.shape.next(claimed.first), claimed.count - 1,
+                    [&](std::uint64_t i, std::uint64_t at, auto& state, std::byte* item) {
+                      write(i + 1, item);
+                      state.store(slot_word(at, SlotState::follows),
+                                  std::memory_order_release);  // Q1
+                    });
+  write(0, ring.template item<kBytes>(claimed.first));
+  fill_slot<kBytes>(ring, claimed.first);
+}
+template <std::size_t kBytes, class World, class Read>
+[[gnu::always_inline]] inline void empty_slots(const BasicRing<World>& ring, const Claimed& claimed,
+                                               Read read) {
+  const RingShape shape = ring.shape;  // which no store may be one to
+  walk_back<kBytes>(ring, claimed.first, claimed.count,
+                    [&](std::uint64_t i, std::uint64_t at, auto& state, std::byte* item) {
+                      read(i, item);
+                      state.store(slot_word(shape.round_later(at), SlotState::empty),
+                                  std::memory_order_release);  // Q3, M1
+                    });
 }
 
 // After an operation: whether somebody may be asleep, and is to be woken.
