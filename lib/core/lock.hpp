@@ -80,9 +80,9 @@ class LockAttempt {
         if (take(seen, inherited_value())) return end(LockOutcome::inherited, seen);
         continue;
       }
-      const bool may_have_yielded = glance != Glance::quick || ++quick_looks_ > World::kLooks;
-      if (may_have_yielded && comes_first()) continue;
-      if (glance == Glance::quick || !is_dead(seen)) return Look::wait;
+      if (glance == Glance::quick) return Look::wait;
+      if (comes_first()) continue;
+      if (!is_dead(seen)) return Look::wait;
       abandon(world_, word_, seen);
     }
   }
@@ -181,7 +181,6 @@ class LockAttempt {
   OwnerValue found_ = detail::kNobody;
   bool reserve_is_mine_ = false;
   std::int64_t free_since_ = 0;
-  int quick_looks_ = 0;
 };
 
 // What became of an attempt, and the abandoned value it found: whose obituary to read.
@@ -239,9 +238,11 @@ LockResult lock(World& world, LockWordOf<World>& word, detail::Pace& pace, Owner
       done = rest_and_look(world, attempt, pace.wait() > 0);
     }
   }
+  // Its holder may have been taken off this CPU. Who yielded it would get it back when the holder has had
+  // a time slice, and taken and given back the lock all the while.
   if (!done)
-    done = core::wait(world, word.sleepers, deadline,
-                      [&](Glance glance) { return attempt.look(glance); });
+    done = core::wait<Yields::none>(world, word.sleepers, deadline,
+                                    [&](Glance glance) { return attempt.look(glance); });
   if (!done) attempt.give_up();
   return {attempt.outcome(), attempt.found()};
 }

@@ -97,14 +97,17 @@ class Ring {
     return (view_.word->tail.load(std::memory_order_acquire) & detail::kClosed) != 0;
   }
   // Items that have been pushed, and not been popped: counted one by one, for among them may be
-  // places whose pushers died.
+  // places whose pushers died, with or without what follows them.
   std::uint64_t size() const {
     const std::uint64_t tail = tail_position();
     std::uint64_t position = head_position();
     std::uint64_t items = 0;
+    bool is_there = true;
     // No more than there are: what stands in shared memory does not decide how long this takes.
     for (std::uint64_t i = 0; i < view_.shape.capacity() && position < tail; ++i) {
-      if (is_item(position)) ++items;
+      const std::uint64_t seen = view_.state(position).load(std::memory_order_acquire);
+      is_there = seen == full(position) || (is_there && seen == follows(position));
+      if (is_there) ++items;
       position = view_.shape.next(position);
     }
     return items;
@@ -160,6 +163,9 @@ class Ring {
   }
   static std::uint64_t full(std::uint64_t position) {
     return detail::slot_word(position, detail::SlotState::full);
+  }
+  static std::uint64_t follows(std::uint64_t position) {
+    return detail::slot_word(position, detail::SlotState::follows);
   }
   static std::uint64_t skip(std::uint64_t position) {
     return detail::slot_word(position, detail::SlotState::skip);
@@ -369,7 +375,7 @@ class Ring {
       return;
     for (;;) {
       position = view_.shape.next(position);
-      std::uint64_t seen = detail::slot_word(position, detail::SlotState::follows);
+      std::uint64_t seen = follows(position);
       if (!view_.state(position).compare_exchange_strong(
               seen, skip(position), std::memory_order_acq_rel, std::memory_order_relaxed) &&
           seen != skip(position))

@@ -102,12 +102,17 @@ void let_burst_grow(World& world, std::uint64_t burst, HasGrown has_grown) {
     for (int i = 0; burst >= kBurst && i < kPause && !has_grown(); ++i) world.rest();
 }
 
+// Whether who waits yields before it sleeps: to whoever needs the CPU to bring what is waited for. Who
+// yields is asked to come back when all others have had a time slice; who sleeps, when it is woken.
+enum class Yields { some, none };
+
 // Looks a bounded number of times without sleeping. True: done. Several times after each yield, where
 // others take and give in turns: a yield may cost a time slice, and a single look at that moment may
 // find it theirs again and again.
-template <class World, class Looker>
+template <Yields yields, class World, class Looker>
 bool spin(World& world, Looker& look) {
-  constexpr int kAll = World::kLooks + World::kYields * World::kLooksAfterYield;
+  constexpr int kYields = yields == Yields::some ? World::kYields : 0;
+  constexpr int kAll = World::kLooks + kYields * World::kLooksAfterYield;
   for (int i = 1; i <= kAll; ++i) {
     if (look(Glance::quick) == Look::done) return true;
     if (i >= World::kLooks && i < kAll && (i - World::kLooks) % World::kLooksAfterYield == 0)
@@ -146,11 +151,11 @@ bool sleep_until(World& world, typename World::template Atomic<std::uint32_t>& s
 }
 
 // Waits until look(Glance) returns Look::done, or the deadline has passed: then false.
-template <class World, class Looker>
+template <Yields yields = Yields::some, class World, class Looker>
 bool wait(World& world, typename World::template Atomic<std::uint32_t>& sleepers, Deadline deadline,
           Looker look) {
   if (deadline == detail::kDoNotWait) return look(Glance::last) == Look::done;
-  if (spin(world, look)) return true;
+  if (spin<yields>(world, look)) return true;
   world.begin_wait();
   const bool done = sleep_until(world, sleepers, deadline, look);
   world.end_wait();

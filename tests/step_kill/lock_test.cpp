@@ -322,14 +322,14 @@ TEST_CASE("killed while unlocking a lock that others sleep on: they get it, or a
 TEST_CASE("killed while trying for a lock that a live process holds: it keeps it") {
   kill_everywhere<TryHeld>("lock.try_lock, held", {150, 4, 1});
   kill_everywhere<TryForHeld>("lock.try_lock_for, held",
-                              {.instructions = 1000, .points = 40, .states = 2, .strays = true},
+                              {.instructions = 1000, .points = 30, .states = 2, .strays = true},
                               where_changed());
   kill_everywhere<LockHeld>("lock.lock, held", {3000, 45, 3}, waiting());
   kill_everywhere<LockHeldAndWaitedFor>("lock.lock, held and waited for", {3000, 40, 3}, waiting());
 }
 
 TEST_CASE("killed while finding out that the owner is dead") {
-  kill_everywhere<LockDead>("lock.lock, dead owner", {3000, 60, 8}, cut_after(5000));
+  kill_everywhere<LockDead>("lock.lock, dead owner", {3000, 50, 8}, cut_after(5000));
   kill_everywhere<TryDead>("lock.try_lock, dead owner", {800, 25, 8}, cut_after(1000));
   kill_everywhere<RecoverDead>("lock.recover, dead owner", {1500, 60, 8});
   kill_everywhere<LockDeadInherit>("lock.lock, dead owner, inherit", {1500, 60, 8});

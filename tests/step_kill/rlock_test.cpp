@@ -351,13 +351,13 @@ TEST_CASE("rlock: killed while trying for what a live thread holds: it keeps it"
   kill_everywhere<TryHeld>("rlock.try_lock, held", {150, 4, 1});
   kill_in_full_programme<UnlockHeld>("rlock.unlock, another's", {1000, 2, 1}, where_changed());
   kill_everywhere<TryForHeld>("rlock.try_lock_for, held",
-                              {.instructions = 1000, .points = 40, .states = 2, .strays = true},
+                              {.instructions = 1000, .points = 30, .states = 2, .strays = true},
                               where_changed());
   kill_in_full_programme<LockHeld>("rlock.lock, held", {3000, 45, 3}, waiting());
 }
 
 TEST_CASE("rlock: killed while finding out that the owner is dead") {
-  kill_in_full_programme<LockDead>("rlock.lock, dead owner", {3000, 60, 8}, pairs(1, 1));
+  kill_in_full_programme<LockDead>("rlock.lock, dead owner", {3000, 50, 8}, pairs(1, 1));
   kill_everywhere<TryDead>("rlock.try_lock, dead owner",
                            {.instructions = 800, .points = 25, .states = 8, .strays = true},
                            told());

@@ -296,9 +296,8 @@ Claimed claim_some(const BasicRing<World>& ring, BasicIntent<World>& intent, std
 
 // The item at `position`, which the caller has claimed, is there; or has been read.
 template <std::size_t kBytes = 0, class World>
-void fill_slot(const BasicRing<World>& ring, std::uint64_t position,
-               SlotState state = SlotState::full) {
-  ring.template state<kBytes>(position).store(slot_word(position, state),
+void fill_slot(const BasicRing<World>& ring, std::uint64_t position) {
+  ring.template state<kBytes>(position).store(slot_word(position, SlotState::full),
                                               std::memory_order_release);  // Q1, M1
 }
 template <std::size_t kBytes = 0, class World>
