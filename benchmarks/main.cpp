@@ -12,6 +12,7 @@
 #include "harness.hpp"
 #include "placement.hpp"
 #include "report.hpp"
+#include "rounds.hpp"
 
 namespace {
 
@@ -66,22 +67,12 @@ class Progress {
 };
 
 Result run(const Case& what, const Options& options, Placement& placement, Progress& progress) {
-  const bool takes_long = what.rounds > 0;
-  const int rounds = takes_long ? what.rounds : options.rounds;
-  const std::size_t count = what.contenders.size();
-  Result result{what, std::vector<std::vector<Sample>>(count), 0};
-  const Others others;
+  const int rounds = what.rounds > 0 ? what.rounds : options.rounds;
   progress.begin_case();
-  for (int round = 0; round < rounds; ++round) {
-    progress.show(what.name, round, rounds);
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::size_t contender = (i + static_cast<std::size_t>(round)) % count;
-      result.samples[contender].push_back(
-          placement.measure(what.contenders[contender], !takes_long));
-    }
-  }
+  const Result result = measure_rounds(what, rounds, placement, [&](int round) {
+    progress.show(what.name, round, std::max(round + 1, rounds));
+  });
   progress.clear();
-  result.others = others.cores();
   return result;
 }
 

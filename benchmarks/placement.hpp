@@ -19,6 +19,8 @@ class Placement {
 
   // The sample, and in it how far apart the cores were when it ended.
   Sample measure(const Contender& contender, bool again);
+  // At the end of the last one.
+  [[nodiscard]] bool is_near() const { return line_ns_ <= kNear; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -26,7 +28,6 @@ class Placement {
   void look();
   // Processes that wake each other are brought together by the host, sooner or later.
   void bring_together();
-  [[nodiscard]] bool is_near() const { return line_ns_ <= kNear; }
 
   const bool is_given_;  // there is a choice
   double line_ns_ = 0;

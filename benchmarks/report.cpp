@@ -97,7 +97,7 @@ void print_table(const Result& result) {
   std::vector<double> lines;
   for (const auto& samples : result.samples)
     for (const double line : every(samples, &Sample::line_ns)) lines.push_back(line);
-  if (const std::string apart = apart_text(std::move(lines)); !apart.empty())
+  if (const std::string apart = apart_text(std::move(lines), result.left_out); !apart.empty())
     std::printf("  %s\n", apart.c_str());
   std::fflush(stdout);
 }
@@ -118,6 +118,7 @@ void write_json(std::FILE* file, const Setting& setting, const Result& result) {
                         {"compiler", setting.machine.compiler},
                         {"absent", setting.absent},
                         {"rounds", setting.rounds},
+                        {"left_out", result.left_out},
                         {"others_cores", result.others}};
     for (const Sample& sample : result.samples[i]) {
       line["ns"].push_back(sample.ns);

@@ -23,7 +23,8 @@ struct Setting {
 struct Result {
   const Case& of;
   std::vector<std::vector<Sample>> samples;
-  double others = 0;  // cores that were busy with something else
+  std::vector<double> left_out;  // rounds in which the cores were apart: how far
+  double others = 0;             // cores that were busy with something else
 };
 
 void print_setting(const Setting& setting);

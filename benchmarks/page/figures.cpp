@@ -39,6 +39,7 @@ Figures::Table& table_of(const json& line, Figures& figures) {
   table.what = line.at("what");
   table.baseline = line.at("baseline");
   table.others_cores = line.at("others_cores");
+  table.left_out = line.value("left_out", std::vector<double>{});
   return figures.tables.emplace_back(table);
 }
 

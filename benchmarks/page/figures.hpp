@@ -31,6 +31,7 @@ struct Figures {
     std::string baseline;
     std::string library;
     double others_cores = 0;
+    std::vector<double> left_out;  // rounds in which the cores were apart: how far
     std::vector<Row> rows;
 
     // Null where there is none of that name, or it was wrong.

@@ -102,7 +102,7 @@ std::string table_text(const Table& table) {
   std::vector<double> lines;
   for (const Row& row : table.rows)
     lines.insert(lines.end(), row.line_ns.begin(), row.line_ns.end());
-  if (const std::string apart = apart_text(std::move(lines)); !apart.empty())
+  if (const std::string apart = apart_text(std::move(lines), table.left_out); !apart.empty())
     result += "\n" + apart + "\n";
   return result + "\n";
 }
