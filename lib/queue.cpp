@@ -267,6 +267,11 @@ bool QueueHandle::is_poppable(bool closely) const {
 int QueueHandle::waiting() const { return count_waiting(*handle_.object); }
 void QueueHandle::close() const { Call(*this, Call::Claims::nothing).ring().close(); }
 
+Intent* QueueHandle::get_intent() const {
+  record_for_intents(*handle_.object);
+  return handle_.intent();
+}
+
 void QueueHandle::bring(std::uint64_t position, std::size_t count) const {
   constexpr std::size_t kMost =
       4096;  // bytes; by the time that more are wanted, they may have gone

@@ -163,10 +163,10 @@ class Queue {
     return pop_by(detail::deadline_at(time));
   }
 
-  // As many as there is room for, the first ones, in order; how many. Where room comes free
-  // meanwhile, and where items are large or varying, those of others may come in between. A process
-  // that dies in there leaves the first few of them: of small ones all that had found room at once, or
-  // none.
+  // As many as there is room for, the first ones, in order; how many. Small items go in one step as a
+  // rule; in several, with others' items in between, where room comes free meanwhile, is lent, or was
+  // left by the dead; one by one, where they are large or varying, or the kernel refuses membarrier. A
+  // process that dies in there leaves what it has pushed in whole steps.
   std::size_t try_push_some(std::span<const T> items) const;
   // As many as there are, in order; others may pop in between, likewise. What a process that dies in
   // there had popped is lost.

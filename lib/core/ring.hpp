@@ -15,7 +15,8 @@
 //   pop    CAS head         a full slot that nobody is going to empty: whoever is held up by it
 //                           does, and the item is lost
 //          word = empty     room; a sleeping pusher finds it when its slice ends
-//   mend   CAS of the word  mended
+//   mend   CAS: a follower  one that nobody comes to has gone; the next to mend goes on
+//          CAS of the word  mended
 //
 // Many may mend at once: each does so by a CAS from the very word it has judged, and no word comes
 // back. A claimant that lives is never judged dead: who sees its claim sees its intent too (I1),
@@ -99,15 +100,17 @@ class Ring {
   // Items that have been pushed, and not been popped: counted one by one, for among them may be
   // places whose pushers died, with or without what follows them.
   std::uint64_t size() const {
-    const std::uint64_t tail = tail_position();
     std::uint64_t position = head_position();
+    const std::uint64_t tail = tail_position();
+    if (!view_.shape.is_position(position)) return 0;
     std::uint64_t items = 0;
-    bool is_there = true;
+    bool is_there = true;  // the one before; or it was, and has been popped since
     // No more than there are: what stands in shared memory does not decide how long this takes.
     for (std::uint64_t i = 0; i < view_.shape.capacity() && position < tail; ++i) {
       const std::uint64_t seen = view_.state(position).load(std::memory_order_acquire);
-      is_there = seen == full(position) || (is_there && seen == follows(position));
-      if (is_there) ++items;
+      if (seen == empty(position) || seen == skip(position)) is_there = false;
+      if (seen == full(position)) is_there = true;
+      if (is_there && detail::holds_item(seen, position)) ++items;
       position = view_.shape.next(position);
     }
     return items;
@@ -207,7 +210,7 @@ class Ring {
     end.halted_at.store(now, std::memory_order_relaxed);
     return view_.shape.distance(before, now);
   }
-  // Whether so many are ready that a quarter of the ring is. A slot's word only grows: it may be
+  // Whether so many are ready that a quarter of the ring is. Later words are larger: the slot may be
   // somebody else's already.
   bool has_grown(End end) const {
     const std::uint64_t now = end.position.load(std::memory_order_relaxed) & ~detail::kClosed;

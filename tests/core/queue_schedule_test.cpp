@@ -66,10 +66,10 @@ struct Ringed {
     return slots[view.shape.index(position)].item;
   }
   // Before anybody runs.
-  void put(std::uint64_t number) {
+  void put(std::uint64_t number, SlotState state = SlotState::full) {
     const std::uint64_t at = word.tail.load();
     item(at).store(number);
-    view.state(at).store(shoal::detail::slot_word(at, SlotState::full));
+    view.state(at).store(shoal::detail::slot_word(at, state));
     word.tail.store(view.shape.next(at));
   }
 
@@ -572,6 +572,23 @@ struct Joining : Ringed<M, 3, 2, 0> {
   SimAtomic<int> saying{};
 };
 
+// Three were pushed at once; one of them is popped while they are counted.
+struct Counted : Ringed<Mutant::none, 2, 3, 0> {
+  static constexpr int kParticipants = 2;
+  Counted() {
+    put(1);
+    put(2, SlotState::follows);
+    put(3, SlotState::follows);
+  }
+  void participant(World& world, int number) {
+    std::uint64_t what = 0;
+    if (number == 0) pop(world, number, what, kForever);
+    const std::uint64_t size = ring_of(world, number).size();
+    if (size < 2 || size > 3) world.fail("counted wrongly");
+  }
+  std::string check(const Outcome& /*outcome*/) const { return ""; }
+};
+
 // Who waits for single items lets no more of them come: not at the end of a round either, where
 // positions are skipped.
 struct SingleItems : Ringed<Mutant::none, 1, 17, 0> {
@@ -643,6 +660,10 @@ TEST_CASE("a close is before or after each push, and all who wait are told") {
   passes<Closing<kSound, 1>>("queue.close", few(2, 1), 5'000);
   passes<Closing<kSound, 1>>("queue.close.kill", few(2, 0, 1), 5'000);
   passes<Closing<kSound, 2>>("queue.close.random", random_choice(1), 20'000);
+}
+
+TEST_CASE("they are counted as well while one of them is popped") {
+  passes<Counted>("queue.counted", few(3, 2), 10);
 }
 
 TEST_CASE("who waits for single items is not kept waiting for more") {

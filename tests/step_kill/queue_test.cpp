@@ -572,6 +572,10 @@ TEST_CASE(
     kill<Sort>("queue.try_push_some, wrapped, half of them fit, " + sort, plan(6, 3), floors,
                where_changed());
     kill_in_full<Sort>("queue.try_push_some, " + sort, plan(0, 0), floors, where_changed());
+    Plan first = plan(0, 0);
+    first.warm = false;
+    kill_in_full<Sort>("queue.try_push_some, the first call, " + sort, first, floors,
+                       where_changed());
   };
   run(std::type_identity<Small>(), "numbers");
   run(std::type_identity<InBlock>(), "blocks");

@@ -138,7 +138,7 @@ class QueueHandle {
   // Several small items: how many of them. Of the ring a copy, for nothing that is stored may be it.
   template <class T>
   std::size_t push_some_at_once(std::span<const T> items) const {
-    Intent* const intent = handle_.intent();
+    Intent* const intent = intent_for_several();
     if (intent == nullptr || is_lent()) return 0;
     const Ring ring = ring_;
     bring(ring.word->tail.load(std::memory_order_relaxed), items.size());
@@ -153,7 +153,7 @@ class QueueHandle {
   }
   template <class T>
   std::size_t pop_some_at_once(std::span<T> items) const {
-    Intent* const intent = handle_.intent();
+    Intent* const intent = intent_for_several();
     if (intent == nullptr) return 0;
     const Ring ring = ring_;
     bring(ring.word->head.load(std::memory_order_relaxed), items.size());
@@ -177,6 +177,13 @@ class QueueHandle {
   [[nodiscard]] bool is_lent() const {
     return handle_.word->loaned.load(std::memory_order_relaxed) != 0;
   }
+  // Also where it was not at hand: the first of several is not to go alone. Null where there are no fast
+  // paths. Throws TooManyParticipants.
+  [[nodiscard]] Intent* intent_for_several() const {
+    Intent* const intent = handle_.intent();
+    return intent != nullptr ? intent : get_intent();
+  }
+  [[nodiscard]] Intent* get_intent() const;
   [[nodiscard]] std::byte* at(std::uint32_t block) const { return data_ + block * stride_; }
   std::optional<Room> take_small(Call& call, Deadline deadline) const;
   std::optional<Room> take_block(Call& call, Deadline deadline) const;

@@ -27,12 +27,12 @@ namespace shoal::detail {
 //   head         position of the next pop                    by CAS: whoever pops there
 //
 //   slot's word  meaning                                     who may change it
-//   empty, p     to be filled at position p; p may be        who claimed tail = p, to full; anyone,
-//                claimed already                             where that is dead, to skip
+//   empty, p     to be filled at position p; p may be        who claimed tail = p, to full or follows;
+//                claimed already                             anyone, where that is dead, to skip
 //   full, p      holds the item of position p, which may     who claimed head = p, to empty, p + one
 //                be claimed already                          round; anyone, where that is dead
-//   follows, p   as full, pushed by the same call as the     as full; if there is a skip before it,
-//                one before it                               anyone, to skip
+//   follows, p   as full, pushed by the same call as the     as full; anyone, where its pusher died
+//                one before it                               before it filled that one, to skip
 //   skip, p      its pusher died; there is no item           as full
 //
 //   push   intent;  CAS tail: p -> next;  write the item;  word = full, p
