@@ -240,10 +240,11 @@ template <Operation operation, std::size_t kBytes = 0, class World>
                                                  BasicIntent<World>& intent,
                                                  std::uint64_t& position) {
   position = end_of<operation>(ring).load(kReadEnd<operation>);
-  if (!ring.shape.is_position(position) ||
-      !is_ready<operation>(ring.template state<kBytes>(position).load(std::memory_order_acquire),
-                           position))  // Q2, Q4
-    return false;
+  if (!ring.shape.is_position(position)) return false;
+  const std::uint64_t word =
+      ring.template state<kBytes>(position).load(std::memory_order_acquire);  // Q2, Q4
+  constexpr SlotState usual = operation == Operation::push ? SlotState::empty : SlotState::full;
+  if (word != slot_word(position, usual) && !is_ready<operation>(word, position)) return false;
   constexpr bool late = World::kMutant == Mutant::intent_after_claim;
   if constexpr (!late) set_intent(intent, ring.object, operation, position);
   std::uint64_t seen = position;
