@@ -17,7 +17,8 @@ std::string apart_text(std::vector<double> line_ns, const std::vector<double>& l
            " ns from one to the other.";
   };
   if (!left_out.empty())
-    return "Left out: " + std::to_string(left_out.size()) + " rounds with the cores apart" +
+    return "Left out: " + std::to_string(left_out.size()) +
+           (left_out.size() == 1 ? " round" : " rounds") + " with the cores apart" +
            line_text(left_out);
   if (apart == 0) return "";
   return "The cores were apart in " + std::to_string(apart) + " of " + std::to_string(all) +
