@@ -210,12 +210,12 @@ class Ring {
     end.halted_at.store(now, std::memory_order_relaxed);
     return view_.shape.distance(before, now);
   }
-  // Whether so many are ready that a quarter of the ring is. Later words are larger: the slot may be
+  // Whether so many are ready that half of the ring is. Later words are larger: the slot may be
   // somebody else's already.
   bool has_grown(End end) const {
     const std::uint64_t now = end.position.load(std::memory_order_relaxed) & ~detail::kClosed;
     if (!view_.shape.is_position(now)) return true;
-    const std::uint64_t ahead = view_.shape.advance(now, view_.shape.capacity() / 4);
+    const std::uint64_t ahead = view_.shape.advance(now, view_.shape.capacity() / 2);
     return view_.state(ahead).load(std::memory_order_relaxed) >= end.ready(ahead);
   }
 
