@@ -176,7 +176,7 @@ class Ring {
   bool is_item(std::uint64_t position) const {
     return detail::holds_item(view_.state(position).load(std::memory_order_acquire), position);
   }
-  // Acquire: who sees a claim sees the intent behind it. I2
+  // Acquire: who sees a claim sees the intent behind it, I2; and who pops, what has gone. S2
   std::uint64_t tail_position() const {
     return view_.word->tail.load(std::memory_order_acquire) & ~detail::kClosed;
   }
@@ -210,8 +210,8 @@ class Ring {
     end.halted_at.store(now, std::memory_order_relaxed);
     return view_.shape.distance(before, now);
   }
-  // Whether so many are ready that half of the ring is. Later words are larger: the slot may be
-  // somebody else's already.
+  // Whether so many are ready that half of the ring is: a hint, so relaxed. Later words are larger:
+  // the slot may be somebody else's already.
   bool has_grown(End end) const {
     const std::uint64_t now = end.position.load(std::memory_order_relaxed) & ~detail::kClosed;
     if (!view_.shape.is_position(now)) return true;
@@ -372,13 +372,15 @@ class Ring {
   // then nobody can come to these. Who else is mending may have dropped some.
   void drop_followers(std::uint64_t position) {
     if (World::kMutant == Mutant::followers_left) return;
-    // It may have been filled before its pusher died. By a read-modify-write: the last word.
+    // It may have been filled before its pusher died. By a read-modify-write: the last word. Acquire:
+    // what the dead one filled is seen below. Q1
     if (World::kMutant != Mutant::followers_dropped_unasked &&
         view_.state(position).fetch_or(0, std::memory_order_acquire) != empty(position))
       return;
     for (;;) {
       position = view_.shape.next(position);
       std::uint64_t seen = follows(position);
+      // Acquire and release, as in mend(); and before head is moved past it. S1
       if (!view_.state(position).compare_exchange_strong(
               seen, skip(position), std::memory_order_acq_rel, std::memory_order_relaxed) &&
           seen != skip(position))

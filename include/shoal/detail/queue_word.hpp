@@ -295,17 +295,20 @@ Claimed claim_some(const BasicRing<World>& ring, BasicIntent<World>& intent, std
   return {0, 0};
 }
 
+// Gives a claimed slot its next word, once all is done there.
+template <class State>
+[[gnu::always_inline]] inline void leave(State& state, std::uint64_t word) {
+  state.store(word, std::memory_order_release);  // Q1, Q3, M1
+}
 // The item at `position`, which the caller has claimed, is there; or has been read.
 template <std::size_t kBytes = 0, class World>
 void fill_slot(const BasicRing<World>& ring, std::uint64_t position) {
-  ring.template state<kBytes>(position).store(slot_word(position, SlotState::full),
-                                              std::memory_order_release);  // Q1, M1
+  leave(ring.template state<kBytes>(position), slot_word(position, SlotState::full));
 }
 template <std::size_t kBytes = 0, class World>
 void empty_slot(const BasicRing<World>& ring, std::uint64_t position) {
-  ring.template state<kBytes>(position).store(
-      slot_word(ring.shape.round_later(position), SlotState::empty),
-      std::memory_order_release);  // Q3, M1
+  leave(ring.template state<kBytes>(position),
+        slot_word(ring.shape.round_later(position), SlotState::empty));
 }
 // The same of several. write(i, item), read(i, item): the i-th one, and where it is.
 template <std::size_t kBytes, class World, class Write>
@@ -314,8 +317,7 @@ template <std::size_t kBytes, class World, class Write>
   walk_back<kBytes>(ring, ring.shape.next(claimed.first), claimed.count - 1,
                     [&](std::uint64_t i, std::uint64_t at, auto& state, std::byte* item) {
                       write(i + 1, item);
-                      state.store(slot_word(at, SlotState::follows),
-                                  std::memory_order_release);  // Q1
+                      leave(state, slot_word(at, SlotState::follows));
                     });
   write(0, ring.template item<kBytes>(claimed.first));
   fill_slot<kBytes>(ring, claimed.first);
@@ -327,8 +329,7 @@ template <std::size_t kBytes, class World, class Read>
   walk_back<kBytes>(ring, claimed.first, claimed.count,
                     [&](std::uint64_t i, std::uint64_t at, auto& state, std::byte* item) {
                       read(i, item);
-                      state.store(slot_word(shape.round_later(at), SlotState::empty),
-                                  std::memory_order_release);  // Q3, M1
+                      leave(state, slot_word(shape.round_later(at), SlotState::empty));
                     });
 }
 
