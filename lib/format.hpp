@@ -5,7 +5,8 @@
 //
 //   offset          what                       backed with memory
 //   0               Header, Marks              when the segment is created
-//   512             ProcessRecord[]            up to Marks::processes
+//   512             CpuNotes[]                 when the segment is created
+//   4608            ProcessRecord[]            up to Marks::processes
 //   opens_at        open sets, one an object   up to Marks::objects
 //   objects_at      ObjectRecord[]             up to Marks::objects
 //   threads_at      ThreadRecord[]             up to Marks::threads
@@ -22,6 +23,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "core/cpu_notes.hpp"
 #include "core/waiter.hpp"
 #include "shoal/detail/machine.hpp"
 #include "shoal/detail/object.hpp"
@@ -66,7 +68,15 @@ struct Marks {
   std::atomic<std::uint64_t> heap;  // bytes of the heap from here on were never written
 };
 inline constexpr std::uint64_t kMarksAt = 256;
-inline constexpr std::uint64_t kProcessesAt = 512;
+
+// Who waits, by the CPU that runs it, and lacks that; told in core/cpu_notes.hpp. CPUs beyond those
+// share them.
+using CpuNotes = core::BasicCpuNotes<detail::MachineAtomics>;
+static_assert(sizeof(CpuNotes) == 64 && std::is_standard_layout_v<CpuNotes>);
+inline constexpr unsigned kCpus = 64;
+inline constexpr std::uint64_t kCpuNotesAt = 512;
+
+inline constexpr std::uint64_t kProcessesAt = kCpuNotesAt + kCpus * sizeof(CpuNotes);
 
 // Who is alive.
 //

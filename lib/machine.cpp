@@ -17,6 +17,10 @@ void Machine::rest() {
   for (int i = 0; i < 8; ++i) os::pause();
 }
 void Machine::yield() { os::yield(); }
+core::BasicCpuNotes<MachineAtomics>& Machine::cpu_notes() const {
+  return tables_.cpu_notes(os::this_cpu());
+}
+void Machine::nap(std::int64_t nanoseconds) { os::nap(nanoseconds); }
 bool Machine::barrier() { return os::membarrier(); }
 
 void Machine::sleep(Atomic<std::uint32_t>& word, std::uint32_t expected, std::int64_t nanoseconds) {

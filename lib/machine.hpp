@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "core/cpu_notes.hpp"
 #include "core/waiter.hpp"
 #include "core/world.hpp"
 #include "mapping.hpp"
@@ -26,8 +27,9 @@ class Machine : public MachineAtomics {
   static constexpr int kYields = 3;
   static constexpr int kLooksAfterYield = 10;
   static constexpr int kRests = 8;
+  static constexpr bool kTakesTurns = true;
   // Less than a time slice.
-  static constexpr std::uint64_t kPatience = 2000 * os::kLeastTicksPerMicrosecond;
+  static constexpr std::int64_t kPatience = 1 * core::kMillisecond;
   // From the last instruction of a process that is killed, until its parent is told, 19 us passed at
   // the least.
   static constexpr std::uint64_t kDeathUnseen = 10 * os::kLeastTicksPerMicrosecond;
@@ -48,6 +50,9 @@ class Machine : public MachineAtomics {
   static void pause() { os::pause(); }
   static void rest();
   static void yield();
+  core::BasicCpuNotes<MachineAtomics>& cpu_notes() const;
+  std::uint32_t object() const { return object_; }
+  static void nap(std::int64_t nanoseconds);
   static bool barrier();
   [[nodiscard]] bool is_reached() const { return is_reached_; }
   static void fence() { std::atomic_thread_fence(std::memory_order_seq_cst); }

@@ -88,7 +88,7 @@ Header fill(const std::string& name, const os::File& file, const SegmentOptions&
   const Header header = new_header(options);
   if (const std::error_code error = file.resize(header.heap_at + header.capacity))
     throw_failed(name, "cannot give its file its size", error);
-  if (const std::error_code error = file.allocate(0, kPage))
+  if (const std::error_code error = file.allocate(0, format::kProcessesAt))
     throw_failed(name, "cannot be created", error);
   if (const std::error_code error = file.write(&header, sizeof header))
     throw_failed(name, "cannot write its header", error);

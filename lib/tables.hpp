@@ -45,6 +45,10 @@ class Tables {
     return *reinterpret_cast<format::Marks*>(base_ + format::kMarksAt);
   }
 
+  [[nodiscard]] format::CpuNotes& cpu_notes(unsigned cpu) const {
+    return reinterpret_cast<format::CpuNotes*>(base_ + format::kCpuNotesAt)[cpu % format::kCpus];
+  }
+
   // How many records of each table may be looked at.
   [[nodiscard]] std::uint32_t processes() const {
     return std::min(marks().processes.load(std::memory_order_acquire), header_.max_processes);

@@ -38,6 +38,7 @@
 #include "support/full_programme.hpp"
 #include "support/gate.hpp"
 #include "support/patience.hpp"
+#include "support/segment_bytes.hpp"
 #include "support/shared.hpp"
 #include "support/temp_name.hpp"
 
@@ -1185,6 +1186,30 @@ TEST_CASE("a stopped waiter costs the others nothing") {
   shop.lock.recover().unlock();
   waiter.resume();
   CHECK(waiter.succeeds());
+}
+
+TEST_CASE("a waiter that lacks its CPU gets it from the next that waits there for the same lock") {
+  const Shop shop;
+  const Lock another(shop.segment, "another");
+  const SegmentBytes bytes(shop.name);
+  // As of one that was to have waited for long enough a microsecond after the machine was started.
+  const auto note_of = [&](const char* lock) {
+    return 1024 + (&bytes.object(lock) - &bytes.tables().object(0));
+  };
+  const Holder holder(shop.lock);
+  Child pinned([&] {
+    const int cpu = ::sched_getcpu();
+    cpu_set_t only;
+    CPU_ZERO(&only);
+    CPU_SET(cpu, &only);
+    if (::sched_setaffinity(0, sizeof only, &only) != 0) return false;
+    auto& notes = bytes.tables().cpu_notes(static_cast<unsigned>(cpu)).notes;
+    notes[0].store(note_of("another"));
+    notes[1].store(note_of("lock"));
+    const bool taken = shop.lock.try_lock_for(20ms);
+    return !taken && notes[0].load() == note_of("another") && notes[1].load() == 0;
+  });
+  CHECK(pinned.succeeds());
 }
 
 TEST_CASE("exec while holding is death: the program that held it has ended") {

@@ -328,6 +328,7 @@ class Scribbler {
       if (const auto extent = tables.extent(i))
         objects_.push_back({tables.header().heap_at + extent->offset, extent->bytes});
     tables_ = {{format::kMarksAt, sizeof(format::Marks)},
+               {format::kCpuNotesAt, format::kCpus * sizeof(format::CpuNotes)},
                {shoal::detail::Tables::process_at(0), 5 * sizeof(format::ProcessRecord)},
                {tables.header().opens_at, std::size_t{32} * 8},
                {tables.object_at(0), 18 * sizeof(format::ObjectRecord)},

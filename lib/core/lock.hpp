@@ -17,6 +17,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "core/cpu_notes.hpp"
 #include "core/obituary.hpp"
 #include "core/wait.hpp"
 #include "core/world.hpp"
@@ -64,6 +65,16 @@ class LockAttempt {
  public:
   LockAttempt(World& world, LockWordOf<World>& word, OwnerValue me, Abandoned abandoned)
       : world_(world), word_(word), me_(me), abandoned_(abandoned) {}
+
+  // Before the first look of a wait.
+  void begin_wait(Deadline deadline) {
+    began_ = world_.now();
+    if constexpr (World::kTakesTurns) note_.arrive(began_, deadline);
+  }
+  // Before it sleeps for so long.
+  void begin_sleep(std::int64_t nanoseconds) {
+    if constexpr (World::kTakesTurns) note_.sleeps(nanoseconds);
+  }
 
   // One look at the lock, which takes it where it can.
   Look look(Glance glance) {
@@ -153,7 +164,7 @@ class LockAttempt {
   // has lapsed before it has one again. Not inline: few looks come by here.
   // Relaxed: reserve is a courtesy, as in may_take_free(); and look() loads owner again, for A1.
   [[gnu::noinline]] bool comes_first() {
-    if (reserve_is_mine_ || world_.ticks() - began_ < World::kPatience) return false;
+    if (reserve_is_mine_ || world_.now() - began_ < World::kPatience) return false;
     OwnerValue nobody = detail::kNobody;
     reserve_is_mine_ = word_.reserve.compare_exchange_strong(nobody, me_, std::memory_order_relaxed,
                                                              std::memory_order_relaxed);
@@ -176,7 +187,8 @@ class LockAttempt {
   LockWordOf<World>& word_;
   const OwnerValue me_;
   const Abandoned abandoned_;
-  const std::uint64_t began_ = world_.ticks();
+  std::int64_t began_ = detail::kForever;  // the wait; if it is one
+  CpuNote<World> note_{world_};
   LockOutcome outcome_ = LockOutcome::timed_out;
   OwnerValue found_ = detail::kNobody;
   bool reserve_is_mine_ = false;
@@ -231,6 +243,7 @@ template <class World>
 LockResult lock(World& world, LockWordOf<World>& word, detail::Pace& pace, OwnerValue me,
                 Deadline deadline, Abandoned abandoned = Abandoned::is_told) {
   LockAttempt<World> attempt(world, word, me, abandoned);
+  if (deadline != detail::kDoNotWait) attempt.begin_wait(deadline);
   bool done = false;
   if constexpr (World::kRests > 0) {
     if (deadline != detail::kDoNotWait) {
@@ -241,8 +254,9 @@ LockResult lock(World& world, LockWordOf<World>& word, detail::Pace& pace, Owner
   // Its holder may have been taken off this CPU. Who yielded it would get it back when the holder has had
   // a time slice, and taken and given back the lock all the while.
   if (!done)
-    done = core::wait<Yields::none>(world, word.sleepers, deadline,
-                                    [&](Glance glance) { return attempt.look(glance); });
+    done = core::wait<Yields::none>(
+        world, word.sleepers, deadline, [&](Glance glance) { return attempt.look(glance); },
+        [&](std::int64_t nanoseconds) { attempt.begin_sleep(nanoseconds); });
   if (!done) attempt.give_up();
   return {attempt.outcome(), attempt.found()};
 }

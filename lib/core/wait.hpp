@@ -124,9 +124,9 @@ bool spin(World& world, Looker& look) {
 }
 
 // Sleeps in slices until a look is done (true) or the deadline has passed (false).
-template <class World, class Looker>
+template <class World, class Looker, class BeforeSleep>
 bool sleep_until(World& world, typename World::template Atomic<std::uint32_t>& sleepers,
-                 Deadline deadline, Looker& look) {
+                 Deadline deadline, Looker& look, BeforeSleep& before_sleep) {
   constexpr Mutant mutant = World::kMutant;
   for (int slice = 0;; ++slice) {
     const bool woken = slice > 0;
@@ -146,18 +146,25 @@ bool sleep_until(World& world, typename World::template Atomic<std::uint32_t>& s
     if constexpr (mutant == Mutant::announce_after_looking) announced = announce<World>(sleepers);
     std::int64_t length = seen == Look::wait_briefly ? kMillisecond : slice_length(slice);
     if (!reached) length = std::min(length, kSliceWithoutBarrier);
-    world.sleep(sleepers, announced, std::min(length, deadline - now));
+    length = std::min(length, deadline - now);
+    before_sleep(length);
+    world.sleep(sleepers, announced, length);
   }
 }
 
+struct Nothing {
+  void operator()(std::int64_t /*nanoseconds*/) const {}
+};
+
 // Waits until look(Glance) returns Look::done, or the deadline has passed: then false.
-template <Yields yields = Yields::some, class World, class Looker>
+// before_sleep(nanoseconds) is told how long each sleep will be at most.
+template <Yields yields = Yields::some, class World, class Looker, class BeforeSleep = Nothing>
 bool wait(World& world, typename World::template Atomic<std::uint32_t>& sleepers, Deadline deadline,
-          Looker look) {
+          Looker look, BeforeSleep before_sleep = {}) {
   if (deadline == detail::kDoNotWait) return look(Glance::last) == Look::done;
   if (spin<yields>(world, look)) return true;
   world.begin_wait();
-  const bool done = sleep_until(world, sleepers, deadline, look);
+  const bool done = sleep_until(world, sleepers, deadline, look, before_sleep);
   world.end_wait();
   return done;
 }

@@ -17,15 +17,21 @@
 //     static constexpr int kLooksAfterYield = ...; // so many looks
 //     static constexpr int kRests = ...;           // of a lock: looks that are seldom, before those;
 //                                                  // 0: there is no rest()
-//     static constexpr std::uint64_t kPatience = ...;     // ticks that a waiter lets others go first
+//     static constexpr std::int64_t kPatience = ...;      // ns that a waiter lets others go first
 //     static constexpr std::uint64_t kDeathUnseen = ...;  // for so many ticks nobody can know that a
 //                                                  // participant has died
+//
+//     static constexpr bool kTakesTurns = ...;     // of those who wait for a lock, on a CPU: else
+//                                                  // there is no cpu_notes(), object() or nap()
 //
 //     std::int64_t now();                          // nanoseconds of the steady clock
 //     std::uint64_t ticks();                       // alike for all, of no known length, and cheap
 //     void pause();                                // between two looks of a spin
 //     void rest();                                 // between two looks that are seldom; with kRests
 //     void yield();                                // gives the CPU away
+//     BasicCpuNotes<Atomics>& cpu_notes();         // of the CPU that runs the caller now
+//     std::uint32_t object();                      // which one it is that is waited for
+//     void nap(std::int64_t nanoseconds);          // gives the CPU away for so long
 //     bool barrier();                              // a full barrier in every participant, or false
 //     bool is_reached();                           // does everybody's barrier() include this one?
 //     void fence();                                // a full barrier of the caller's own

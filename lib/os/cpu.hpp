@@ -19,6 +19,12 @@ bool membarrier();
 // Gives the CPU to whoever else wants it.
 void yield();
 
+// The same, for so long, or until a signal comes.
+void nap(std::int64_t nanoseconds);
+
+// Which CPU runs the caller, or did a moment ago.
+unsigned this_cpu();
+
 // Tells the CPU that this is a spin.
 inline void pause() {
 #if defined(__x86_64__) || defined(__i386__)

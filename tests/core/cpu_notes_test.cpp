@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+//
+// How waiters take turns on a CPU: who naps, when, and what becomes of the notes.
+
+#include "core/cpu_notes.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "shoal/detail/machine.hpp"
+
+namespace {
+
+using shoal::core::kMillisecond;
+using shoal::detail::kForever;
+
+// One CPU at a time. A nap is noted, and passes; in the next one something may happen.
+struct Cpu : shoal::detail::MachineAtomics {
+  using Atomics = MachineAtomics;
+  using Notes = shoal::core::BasicCpuNotes<Atomics>;
+
+  std::int64_t now() const { return time; }
+  std::uint32_t object() const { return waits_for; }
+  Notes& cpu_notes() { return cpus[on]; }
+  void nap(std::int64_t nanoseconds) {
+    naps.push_back(nanoseconds);
+    time += nanoseconds;
+    std::exchange(in_next_nap, [] {})();
+  }
+
+  std::int64_t notes() const {
+    return std::count_if(std::begin(cpus[on].notes), std::end(cpus[on].notes),
+                         [](const auto& note) { return note.load() != 0; });
+  }
+
+  std::int64_t time = 1'000 * kMillisecond;
+  std::uint32_t waits_for = 3;
+  Notes cpus[2] = {};
+  int on = 0;
+  std::vector<std::int64_t> naps;
+  std::function<void()> in_next_nap = [] {};
+};
+
+using Note = shoal::core::CpuNote<Cpu>;
+constexpr std::int64_t kTurn = Note::kTurn;
+constexpr std::int64_t kRounded = 1024;  // a note's time loses so much
+
+struct Waiter {
+  explicit Waiter(Cpu& cpu) : note(cpu) { note.arrive(cpu.now(), kForever); }
+  Note note;
+};
+
+}  // namespace
+
+TEST_SUITE_BEGIN("CpuNotes");
+
+TEST_CASE("a waiter's note stands as long as it waits") {
+  Cpu cpu;
+  {
+    const Waiter waiter(cpu);
+    CHECK(cpu.notes() == 1);
+  }
+  CHECK(cpu.notes() == 0);
+  CHECK(cpu.naps.empty());
+}
+
+TEST_CASE("who comes when another has waited for a turn naps for one; who comes earlier does not") {
+  Cpu cpu;
+  const Waiter first(cpu);
+  cpu.time += kTurn - kRounded;
+  { const Waiter early(cpu); }
+  CHECK(cpu.naps.empty());
+  cpu.time += kRounded + 1;
+  { const Waiter late(cpu); }
+  CHECK(cpu.naps == std::vector{kTurn});
+}
+
+TEST_CASE("a note makes one caller nap, once: its writer may be dead") {
+  Cpu cpu;
+  const Waiter killed(cpu);
+  cpu.time += kTurn + 1;
+  { const Waiter waiter(cpu); }
+  CHECK(cpu.notes() == 0);
+  { const Waiter waiter(cpu); }
+  CHECK(cpu.naps.size() == 1);
+}
+
+TEST_CASE("the note that its writer has left anew meanwhile stays") {
+  Cpu cpu;
+  Waiter first(cpu);
+  cpu.time += kTurn + 1;
+  cpu.in_next_nap = [&] { first.note.sleeps(5 * kMillisecond); };
+  { const Waiter waiter(cpu); }
+  CHECK(cpu.naps.size() == 1);
+  CHECK(cpu.notes() == 1);
+}
+
+TEST_CASE("who naps lacks the CPU as its nap ends, and not before") {
+  Cpu cpu;
+  const Waiter first(cpu);
+  cpu.time += kTurn + 1;
+  const std::int64_t began = cpu.time;
+  const auto naps_of_who_comes_at = [&](std::int64_t time) {
+    const std::size_t before = cpu.naps.size();
+    cpu.time = time;
+    { const Waiter another(cpu); }
+    return cpu.naps.size() - before;
+  };
+  cpu.in_next_nap = [&] {
+    // What the first one's note asks for has been done: it is one nap.
+    CHECK(naps_of_who_comes_at(began + kTurn - kRounded) == 1);
+    CHECK(naps_of_who_comes_at(began + kTurn - kRounded) == 0);
+    CHECK(naps_of_who_comes_at(began + kTurn + 1) == 1);
+  };
+  const Waiter napper(cpu);
+}
+
+TEST_CASE("who sleeps lacks nothing until its sleep has ended") {
+  Cpu cpu;
+  Waiter sleeper(cpu);
+  sleeper.note.sleeps(5 * kMillisecond);
+  CHECK(cpu.notes() == 1);
+  cpu.time += 5 * kMillisecond - kRounded;
+  { const Waiter waiter(cpu); }
+  CHECK(cpu.naps.empty());
+  cpu.time += kRounded + 1;
+  { const Waiter waiter(cpu); }
+  CHECK(cpu.naps.size() == 1);
+}
+
+TEST_CASE("who has been moved to another CPU lacks that one") {
+  Cpu cpu;
+  Waiter waiter(cpu);
+  cpu.on = 1;
+  waiter.note.sleeps(kMillisecond);
+  CHECK(cpu.notes() == 1);
+  cpu.on = 0;
+  CHECK(cpu.notes() == 0);
+}
+
+TEST_CASE("nobody naps for who waits for another object, or on another CPU") {
+  Cpu cpu;
+  const Waiter first(cpu);
+  cpu.time += kTurn + 1;
+  SUBCASE("object") { cpu.waits_for = 4; }
+  SUBCASE("CPU") { cpu.on = 1; }
+  { const Waiter waiter(cpu); }
+  CHECK(cpu.naps.empty());
+}
+
+TEST_CASE("a nap ends by the deadline") {
+  Cpu cpu;
+  const Waiter first(cpu);
+  cpu.time += kTurn + 1;
+  Note hurried(cpu);
+  hurried.arrive(cpu.now(), cpu.now() + kTurn / 4);
+  CHECK(cpu.naps == std::vector{kTurn / 4});
+}
+
+TEST_CASE("where all places are taken, who comes goes without a note") {
+  Cpu cpu;
+  for (auto& note : cpu.cpus[0].notes) note = INT64_MAX;
+  {
+    Waiter waiter(cpu);
+    waiter.note.sleeps(kMillisecond);
+  }
+  CHECK(cpu.notes() == Cpu::Notes::kNotes);
+  CHECK(cpu.naps.empty());
+}
