@@ -29,7 +29,7 @@ class Machine : public MachineAtomics {
   static constexpr int kRests = 8;
   static constexpr bool kTakesTurns = true;
   // Less than a time slice.
-  static constexpr std::int64_t kPatience = 1 * core::kMillisecond;
+  static constexpr std::uint64_t kPatience = 2000 * os::kLeastTicksPerMicrosecond;
   // From the last instruction of a process that is killed, until its parent is told, 19 us passed at
   // the least.
   static constexpr std::uint64_t kDeathUnseen = 10 * os::kLeastTicksPerMicrosecond;

@@ -24,8 +24,8 @@ namespace shoal {
 //   std::scoped_lock held(lock);
 //
 // It belongs to a process: any of its threads may unlock it, and a thread that ends leaves it
-// held. It is not recursive. It is not fair, but nobody starves: who has waited for 1 ms goes first,
-// and where those who wait share a CPU, they take turns on it.
+// held. It is not recursive. It is not fair, but nobody starves: who has waited too long goes
+// first, and where those who wait share a CPU, they take turns on it.
 //
 // Death: if the process holding it dies, lock() and its kin throw OwnerDied, not holding, for
 // every caller, until one calls recover() and makes sound again what the lock protects:

@@ -51,8 +51,9 @@ class CpuNote {
   CpuNote(const CpuNote&) = delete;
   CpuNote& operator=(const CpuNote&) = delete;
 
-  // As the wait begins, at that time. Returns by the deadline.
-  void arrive(std::int64_t now, Deadline deadline) {
+  // As the wait begins. Returns by the deadline.
+  void arrive(Deadline deadline) {
+    const std::int64_t now = world_.now();
     Notes& notes = world_.cpu_notes();
     Note* const overdue = find_overdue(notes, now);
     leave(notes, now + kTurn);

@@ -68,8 +68,7 @@ class LockAttempt {
 
   // Before the first look of a wait.
   void begin_wait(Deadline deadline) {
-    began_ = world_.now();
-    if constexpr (World::kTakesTurns) note_.arrive(began_, deadline);
+    if constexpr (World::kTakesTurns) note_.arrive(deadline);
   }
   // Before it sleeps for so long.
   void begin_sleep(std::int64_t nanoseconds) {
@@ -159,12 +158,19 @@ class LockAttempt {
     return true;
   }
 
+  // Begins to count when it is asked first, by a close look: some microseconds after the wait began.
+  bool has_lost_patience() {
+    const std::uint64_t now = world_.ticks();
+    if (began_ == 0) began_ = now;
+    return now - began_ >= World::kPatience;
+  }
+
   // Reserves the lock, once, for who has waited too long. True: it has become free since, and is for
   // nobody else. Its holder may have a core: who went to sleep now might find that the reservation
   // has lapsed before it has one again. Not inline: few looks come by here.
   // Relaxed: reserve is a courtesy, as in may_take_free(); and look() loads owner again, for A1.
   [[gnu::noinline]] bool comes_first() {
-    if (reserve_is_mine_ || world_.now() - began_ < World::kPatience) return false;
+    if (reserve_is_mine_ || !has_lost_patience()) return false;
     OwnerValue nobody = detail::kNobody;
     reserve_is_mine_ = word_.reserve.compare_exchange_strong(nobody, me_, std::memory_order_relaxed,
                                                              std::memory_order_relaxed);
@@ -187,7 +193,7 @@ class LockAttempt {
   LockWordOf<World>& word_;
   const OwnerValue me_;
   const Abandoned abandoned_;
-  std::int64_t began_ = detail::kForever;  // the wait; if it is one
+  std::uint64_t began_ = 0;
   CpuNote<World> note_{world_};
   LockOutcome outcome_ = LockOutcome::timed_out;
   OwnerValue found_ = detail::kNobody;

@@ -17,7 +17,7 @@
 //     static constexpr int kLooksAfterYield = ...; // so many looks
 //     static constexpr int kRests = ...;           // of a lock: looks that are seldom, before those;
 //                                                  // 0: there is no rest()
-//     static constexpr std::int64_t kPatience = ...;      // ns that a waiter lets others go first
+//     static constexpr std::uint64_t kPatience = ...;     // ticks that a waiter lets others go first
 //     static constexpr std::uint64_t kDeathUnseen = ...;  // for so many ticks nobody can know that a
 //                                                  // participant has died
 //

@@ -51,7 +51,7 @@ constexpr std::int64_t kTurn = Note::kTurn;
 constexpr std::int64_t kRounded = 1024;  // a note's time loses so much
 
 struct Waiter {
-  explicit Waiter(Cpu& cpu) : note(cpu) { note.arrive(cpu.now(), kForever); }
+  explicit Waiter(Cpu& cpu) : note(cpu) { note.arrive(kForever); }
   Note note;
 };
 
@@ -158,7 +158,7 @@ TEST_CASE("a nap ends by the deadline") {
   const Waiter first(cpu);
   cpu.time += kTurn + 1;
   Note hurried(cpu);
-  hurried.arrive(cpu.now(), cpu.now() + kTurn / 4);
+  hurried.arrive(cpu.now() + kTurn / 4);
   CHECK(cpu.naps == std::vector{kTurn / 4});
 }
 

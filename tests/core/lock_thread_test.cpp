@@ -38,7 +38,7 @@ class Threads : public shoal::detail::MachineAtomics {
   static constexpr int kLooksAfterYield = 2;
   static constexpr int kRests = 0;
   static constexpr bool kTakesTurns = false;
-  static constexpr std::int64_t kPatience = shoal::core::kMillisecond;
+  static constexpr std::uint64_t kPatience = 2000 * shoal::os::kLeastTicksPerMicrosecond;
 
   static OwnerValue owner(int number) {
     return shoal::detail::owner_value(static_cast<std::uint32_t>(number), 1);

@@ -147,6 +147,16 @@ struct LockHeld : FreshScene {
   void operate() override { lock.lock(); }
 };
 
+// A waiter that lacked its CPU has left a note there, and died: the victim makes way for it.
+struct LockMakesWay : LockHeld {
+  void approach() override {
+    const SegmentView view(name.path());
+    for (unsigned cpu = 0; cpu < shoal::format::kCpus; ++cpu)
+      for (int object = 0; object < 2; ++object)
+        view.tables().cpu_notes(cpu).notes[object] = 1024 + object;
+  }
+};
+
 // The victim is one of two that wait; the other gets the lock.
 struct LockHeldAndWaitedFor : Crowd {
   std::vector<std::function<bool()>> partners() override { return {live_holder(), visitor()}; }
@@ -325,6 +335,7 @@ TEST_CASE("killed while trying for a lock that a live process holds: it keeps it
                               {.instructions = 1000, .points = 30, .states = 2, .strays = true},
                               where_changed());
   kill_everywhere<LockHeld>("lock.lock, held", {3000, 45, 3}, waiting());
+  kill_everywhere<LockMakesWay>("lock.lock, held, another lacks its CPU", {3000, 45, 3}, waiting());
   kill_everywhere<LockHeldAndWaitedFor>("lock.lock, held and waited for", {3000, 40, 3}, waiting());
 }
 

@@ -152,7 +152,7 @@ struct SimWorld : SimAtomics<M> {
   static constexpr int kLooksAfterYield = 1;
   static constexpr int kRests = 0;
   static constexpr bool kTakesTurns = false;
-  static constexpr std::int64_t kPatience = 4'000'000;
+  static constexpr std::uint64_t kPatience = 4'000'000;
   static constexpr std::uint64_t kDeathUnseen = 0;
 
   std::int64_t now() { return simulation().now(); }
