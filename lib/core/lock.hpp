@@ -234,10 +234,10 @@ template <class World>
 bool rest_and_look(World& world, LockAttempt<World>& attempt, bool came_later) {
   constexpr int kLooksInARest = 3;
   for (int i = 0; i < (came_later ? kLooksInARest * World::kRests : World::kRests); ++i) {
-    if (came_later)
-      stay_away(world, kBetweenLooks);
-    else
+    if (!came_later)
       world.rest();
+    else if (i > 0)  // before, its note took as long
+      stay_away(world, kBetweenLooks);
     if (attempt.look(Glance::quick) == Look::done) return true;
   }
   return false;
