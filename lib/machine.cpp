@@ -17,10 +17,15 @@ void Machine::rest() {
   for (int i = 0; i < 8; ++i) os::pause();
 }
 void Machine::yield() { os::yield(); }
-core::BasicCpuNotes<MachineAtomics>& Machine::cpu_notes() const {
-  return tables_.cpu_notes(os::this_cpu());
+core::BasicCpuNotes<MachineAtomics>* Machine::cpu_notes() const {
+  const int cpu = os::this_cpu();
+  return cpu < 0 ? nullptr : &tables_.cpu_notes(static_cast<unsigned>(cpu));
 }
-void Machine::nap(std::int64_t nanoseconds) { os::nap(nanoseconds); }
+// Not by nanosleep(), in which a thread may be cancelled.
+void Machine::nap(std::int64_t nanoseconds) {
+  const std::atomic<std::uint32_t> nobodys{0};
+  os::futex_wait(nobodys, 0, nanoseconds);
+}
 bool Machine::barrier() { return os::membarrier(); }
 
 void Machine::sleep(Atomic<std::uint32_t>& word, std::uint32_t expected, std::int64_t nanoseconds) {

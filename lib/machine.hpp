@@ -50,7 +50,7 @@ class Machine : public MachineAtomics {
   static void pause() { os::pause(); }
   static void rest();
   static void yield();
-  core::BasicCpuNotes<MachineAtomics>& cpu_notes() const;
+  core::BasicCpuNotes<MachineAtomics>* cpu_notes() const;
   std::uint32_t object() const { return object_; }
   static void nap(std::int64_t nanoseconds);
   static bool barrier();

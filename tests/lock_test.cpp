@@ -1188,14 +1188,17 @@ TEST_CASE("a stopped waiter costs the others nothing") {
   CHECK(waiter.succeeds());
 }
 
+// The low bits that a note of who waits for that lock has.
+std::int64_t note_bits(const SegmentBytes& bytes, const char* lock) {
+  const auto index = &bytes.object(lock) - &bytes.tables().object(0);
+  const auto line = bytes.object(lock).offset.load() / 64;  // heap_at is a page's
+  return (index * 64 + static_cast<std::int64_t>(line % 64)) & 1023;
+}
+
 TEST_CASE("a waiter that lacks its CPU gets it from the next that waits there for the same lock") {
   const Shop shop;
   const Lock another(shop.segment, "another");
   const SegmentBytes bytes(shop.name);
-  // As of one that was to have waited for long enough a microsecond after the machine was started.
-  const auto note_of = [&](const char* lock) {
-    return 1024 + (&bytes.object(lock) - &bytes.tables().object(0));
-  };
   const Holder holder(shop.lock);
   Child pinned([&] {
     const int cpu = ::sched_getcpu();
@@ -1204,12 +1207,35 @@ TEST_CASE("a waiter that lacks its CPU gets it from the next that waits there fo
     CPU_SET(cpu, &only);
     if (::sched_setaffinity(0, sizeof only, &only) != 0) return false;
     auto& notes = bytes.tables().cpu_notes(static_cast<unsigned>(cpu)).notes;
-    notes[0].store(note_of("another"));
-    notes[1].store(note_of("lock"));
-    const bool taken = shop.lock.try_lock_for(20ms);
-    return !taken && notes[0].load() == note_of("another") && notes[1].load() == 0;
+    const std::int64_t now = shoal::detail::steady_now() & ~std::int64_t{1023};
+    const std::int64_t others = (now - 1024) | note_bits(bytes, "another");
+    const std::int64_t overdue = (now - 1024) | note_bits(bytes, "lock");
+    notes[0].store(others);
+    notes[1].store(overdue);
+    if (shop.lock.try_lock() || notes[1].load() != overdue) return false;
+    if (shop.lock.try_lock_for(20ms)) return false;
+    return notes[0].load() == others && notes[1].load() == 0;
   });
   CHECK(pinned.succeeds());
+}
+
+TEST_CASE("who sleeps for a lock says on its CPU until when it lacks nothing") {
+  const Shop shop;
+  const SegmentBytes bytes(shop.name);
+  const Holder holder(shop.lock);
+  Child waiter([&] { return shop.lock.try_lock_for(60s); });
+  const auto stands_on_a_cpu = [&](std::int64_t earliest) {
+    for (unsigned cpu = 0; cpu < shoal::format::kCpus; ++cpu)
+      for (const auto& note : bytes.tables().cpu_notes(cpu).notes)
+        if (note.load() > earliest) return true;
+    return false;
+  };
+  // Longer than a turn: as it came it left another.
+  const auto end = steady_clock::now() + patient(30s);
+  bool stands = false;
+  while (!stands && steady_clock::now() < end)
+    stands = stands_on_a_cpu(shoal::detail::steady_now() + 5'000'000);
+  CHECK(stands);
 }
 
 TEST_CASE("exec while holding is death: the program that held it has ended") {

@@ -7,25 +7,26 @@
 // scheduler likes whoever has that CPU: two or three time slices, of 4 ms each, in which that one may
 // take the same lock a hundred thousand times. But it has to wait now and then itself. So a waiter
 // leaves a note on its CPU, which says when it will have waited too long; and who comes to wait for
-// the same object on the same CPU, and finds such a note, knows that its writer lacks that CPU: it
-// naps for a turn. Its own note is overdue as the nap ends, so that the other one naps in its turn:
-// with one asleep whenever the other runs, the scheduler has nobody to take off.
+// the same lock on the same CPU, and finds such a note, knows that its writer lacks that CPU: it naps
+// for a turn. Its own note is overdue as the nap ends, so that the other one naps in its turn: with
+// one asleep whenever the other runs, the scheduler has nobody to take off.
 //
-//   note           meaning                                   who may change it
-//   0              nobody's                                  who waits on that CPU, to its own
-//   time | object  its writer, if it still waits then, for   its writer, to 0, as its wait ends and
-//                  that object, lacks this CPU               before it leaves another; who has made
-//                                                            way for it, to 0
+//   note         meaning                                     who may change it
+//   0            nobody's                                    who waits on that CPU, to its own
+//   time | lock  its writer, if it still waits then, for     its writer, to 0, as its wait ends and
+//                that lock, lacks this CPU                   before it leaves another; who has made
+//                                                            way for it, to 0; who waits on that CPU,
+//                                                            where no writer is that late, or that
+//                                                            early, to its own
 //
 // A note is a courtesy: nothing depends on it but who has a CPU. So there is no order between
 // accesses, and no read-modify-write: where two write at once, or all places are taken, one of them
 // goes without a note.
 //
-// Killed: a writer leaves its note behind, and who has made way for it takes it away; a napper
-// leaves that of the one for which it napped, and the next makes way for it once more. A note may be
-// nonsense, since anybody can write there: it costs one caller one nap.
+// Killed: a writer leaves its note behind, for which those nap who come within a turn, and is then
+// gone; a napper leaves that of the one for which it napped, and the next makes way for it once more.
+// A note may be nonsense, since anybody can write there: it costs no more than that.
 
-#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -46,46 +47,67 @@ class CpuNote {
   // Long to the two switches that it costs, short to a time slice.
   static constexpr std::int64_t kTurn = 1 * kMillisecond;
 
-  explicit CpuNote(World& world) : world_(world) {}
+  // `lock`: where it is, in memory that is mapped by pages.
+  CpuNote(World& world, const void* lock) : world_(world), lock_(lock) {}
   ~CpuNote() { take_back(); }
   CpuNote(const CpuNote&) = delete;
   CpuNote& operator=(const CpuNote&) = delete;
 
-  // As the wait begins. Returns by the deadline.
-  void arrive(Deadline deadline) {
+  // As the wait begins. Whether somebody lacks this CPU, and the deadline leaves time to nap.
+  [[nodiscard]] bool arrive(Deadline deadline) {
+    Notes* const notes = world_.cpu_notes();
+    if (!notes) return false;
     const std::int64_t now = world_.now();
-    Notes& notes = world_.cpu_notes();
-    Note* const overdue = find_overdue(notes, now);
-    leave(notes, now + kTurn);
-    if (overdue) make_way(*overdue, std::min(kTurn, deadline - now));
+    const bool somebody_lacks_it = find_overdue(*notes, now);
+    leave(*notes, now, kTurn);
+    return somebody_lacks_it && deadline - now >= 2 * kTurn;
+  }
+
+  // After that.
+  void make_way() {
+    world_.nap(kTurn);
+    erase(*overdue_, seen_);
   }
 
   // Before it sleeps for so long: until then it may be asleep, and lack nothing.
   void sleeps(std::int64_t nanoseconds) {
     take_back();
-    leave(world_.cpu_notes(), world_.now() + nanoseconds);
+    if (Notes* const notes = world_.cpu_notes()) leave(*notes, world_.now(), nanoseconds);
   }
 
  private:
   using Notes = BasicCpuNotes<typename World::Atomics>;
   using Note = typename World::template Atomic<std::int64_t>;
 
-  // A note's low bits are its object's; in its time they are one microsecond.
-  static constexpr std::int64_t kObjectBits = 1023;
-  std::int64_t object() const { return world_.object() & kObjectBits; }
-
-  Note* find_overdue(Notes& notes, std::int64_t now) const {
-    for (Note& note : notes.notes) {
-      const std::int64_t seen = note.load(std::memory_order_relaxed);
-      if (seen != 0 && seen < now && (seen & kObjectBits) == object()) return &note;
-    }
-    return nullptr;
+  // A note's low bits, which in its time are less than a microsecond, are those of the lock: of its
+  // object, and of its place in a page, for an object has several.
+  static constexpr std::int64_t kLockBits = 1023;
+  std::int64_t lock() const {
+    constexpr unsigned kPlaces = 4096 / 64;
+    const auto place = reinterpret_cast<std::uintptr_t>(lock_) / 64 % kPlaces;
+    return static_cast<std::int64_t>(world_.object() * kPlaces + place) & kLockBits;
   }
 
-  void leave(Notes& notes, std::int64_t time) {
-    mine_ = (time & ~kObjectBits) | object();
+  static constexpr std::int64_t kLatest = 1000 * kMillisecond;
+  static constexpr std::int64_t kEarliest = 200 * kMillisecond;  // twice the longest sleep
+  static bool is_somebodys(std::int64_t seen, std::int64_t now) {
+    return seen > now - kLatest && seen < now + kEarliest;
+  }
+
+  bool find_overdue(Notes& notes, std::int64_t now) {
     for (Note& note : notes.notes) {
-      if (note.load(std::memory_order_relaxed) != 0) continue;
+      seen_ = note.load(std::memory_order_relaxed);
+      if (!is_somebodys(seen_, now) || seen_ >= now || (seen_ & kLockBits) != lock()) continue;
+      overdue_ = &note;
+      return true;
+    }
+    return false;
+  }
+
+  void leave(Notes& notes, std::int64_t now, std::int64_t nanoseconds) {
+    mine_ = ((now + nanoseconds) & ~kLockBits) | lock();
+    for (Note& note : notes.notes) {
+      if (is_somebodys(note.load(std::memory_order_relaxed), now)) continue;
       note.store(mine_, std::memory_order_relaxed);
       place_ = &note;
       return;
@@ -97,19 +119,16 @@ class CpuNote {
     place_ = nullptr;
   }
 
-  void make_way(Note& overdue, std::int64_t nanoseconds) {
-    const std::int64_t seen = overdue.load(std::memory_order_relaxed);
-    world_.nap(nanoseconds);
-    erase(overdue, seen);
-  }
-
   static void erase(Note& note, std::int64_t value) {
     if (note.load(std::memory_order_relaxed) == value) note.store(0, std::memory_order_relaxed);
   }
 
   World& world_;
+  const void* const lock_;
   Note* place_ = nullptr;  // of its own note
   std::int64_t mine_ = 0;
+  Note* overdue_ = nullptr;
+  std::int64_t seen_ = 0;
 };
 
 }  // namespace shoal::core

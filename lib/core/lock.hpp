@@ -66,9 +66,14 @@ class LockAttempt {
   LockAttempt(World& world, LockWordOf<World>& word, OwnerValue me, Abandoned abandoned)
       : world_(world), word_(word), me_(me), abandoned_(abandoned) {}
 
-  // Before the first look of a wait.
-  void begin_wait(Deadline deadline) {
-    if constexpr (World::kTakesTurns) note_.arrive(deadline);
+  // As a wait begins. True: it is over already.
+  bool begin_wait(Deadline deadline) {
+    if constexpr (World::kTakesTurns) {
+      if (!note_.arrive(deadline)) return false;
+      if (look(Glance::quick) == Look::done) return true;
+      note_.make_way();
+    }
+    return false;
   }
   // Before it sleeps for so long.
   void begin_sleep(std::int64_t nanoseconds) {
@@ -158,7 +163,7 @@ class LockAttempt {
     return true;
   }
 
-  // Begins to count when it is asked first, by a close look: some microseconds after the wait began.
+  // Begins to count when it is asked first, by a close look.
   bool has_lost_patience() {
     const std::uint64_t now = world_.ticks();
     if (began_ == 0) began_ = now;
@@ -194,7 +199,7 @@ class LockAttempt {
   const OwnerValue me_;
   const Abandoned abandoned_;
   std::uint64_t began_ = 0;
-  CpuNote<World> note_{world_};
+  CpuNote<World> note_{world_, &word_};
   LockOutcome outcome_ = LockOutcome::timed_out;
   OwnerValue found_ = detail::kNobody;
   bool reserve_is_mine_ = false;
@@ -243,36 +248,43 @@ bool rest_and_look(World& world, LockAttempt<World>& attempt, bool came_later) {
   return false;
 }
 
-// Takes the lock, or says why not. `deadline`: kDoNotWait looks once, closely. Else the caller has
-// looked already. `pace`: its handle's, to learn from that.
+// Whether who waits takes turns with those who wait for the same lock on its CPU.
+enum class Naps { some, none };
+
+// Takes the lock, or says why not. `deadline`: kDoNotWait looks once, closely. `pace`: its handle's, to
+// learn from that.
 template <class World>
 LockResult lock(World& world, LockWordOf<World>& word, detail::Pace& pace, OwnerValue me,
-                Deadline deadline, Abandoned abandoned = Abandoned::is_told) {
+                Deadline deadline, Abandoned abandoned = Abandoned::is_told,
+                Naps naps = Naps::some) {
   LockAttempt<World> attempt(world, word, me, abandoned);
-  if (deadline != detail::kDoNotWait) attempt.begin_wait(deadline);
   bool done = false;
-  if constexpr (World::kRests > 0) {
-    if (deadline != detail::kDoNotWait) {
+  if (deadline != detail::kDoNotWait) {
+    done = naps == Naps::some && attempt.begin_wait(deadline);
+    if constexpr (World::kRests > 0) {
       pace.found_held();
-      done = rest_and_look(world, attempt, pace.wait() > 0);
+      done = done || rest_and_look(world, attempt, pace.wait() > 0);
     }
   }
-  // Its holder may have been taken off this CPU. Who yielded it would get it back when the holder has had
-  // a time slice, and taken and given back the lock all the while.
+  // Its holder may have been taken off this CPU. Who yielded it would get it back when the holder has
+  // had a time slice, and taken and given back the lock all the while.
   if (!done)
     done = core::wait<Yields::none>(
         world, word.sleepers, deadline, [&](Glance glance) { return attempt.look(glance); },
-        [&](std::int64_t nanoseconds) { attempt.begin_sleep(nanoseconds); });
+        [&](std::int64_t nanoseconds) {
+          if (naps == Naps::some) attempt.begin_sleep(nanoseconds);
+        });
   if (!done) attempt.give_up();
   return {attempt.outcome(), attempt.found()};
 }
 
-// The same, for who has nothing to learn from it.
+// The same, of a lock that is held for some instructions only: there is nothing to learn from it, and
+// who waits for it may have been asked not to wait.
 template <class World>
 LockResult lock(World& world, LockWordOf<World>& word, OwnerValue me, Deadline deadline,
                 Abandoned abandoned = Abandoned::is_told) {
   detail::Pace nothing_learned;
-  return lock(world, word, nothing_learned, me, deadline, abandoned);
+  return lock(world, word, nothing_learned, me, deadline, abandoned, Naps::none);
 }
 
 // Wakes after a release that asked for it: one sleeper; or all, where one of them has a

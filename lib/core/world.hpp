@@ -29,7 +29,7 @@
 //     void pause();                                // between two looks of a spin
 //     void rest();                                 // between two looks that are seldom; with kRests
 //     void yield();                                // gives the CPU away
-//     BasicCpuNotes<Atomics>& cpu_notes();         // of the CPU that runs the caller now
+//     BasicCpuNotes<Atomics>* cpu_notes();         // of the CPU that runs the caller; null: unknown
 //     std::uint32_t object();                      // which one it is that is waited for
 //     void nap(std::int64_t nanoseconds);          // gives the CPU away for so long
 //     bool barrier();                              // a full barrier in every participant, or false

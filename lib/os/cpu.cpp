@@ -4,7 +4,6 @@
 #include <linux/membarrier.h>
 #include <sched.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -19,14 +18,11 @@ bool membarrier() { return ::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPED
 
 void yield() { ::sched_yield(); }
 
-void nap(std::int64_t nanoseconds) {
-  const timespec time{static_cast<time_t>(nanoseconds / 1'000'000'000),
-                      static_cast<long>(nanoseconds % 1'000'000'000)};
+int this_cpu() {
   const int saved = errno;
-  ::nanosleep(&time, nullptr);
+  const int cpu = ::sched_getcpu();
   errno = saved;
+  return cpu;
 }
-
-unsigned this_cpu() { return static_cast<unsigned>(::sched_getcpu()); }
 
 }  // namespace shoal::os

@@ -19,11 +19,8 @@ bool membarrier();
 // Gives the CPU to whoever else wants it.
 void yield();
 
-// The same, for so long, or until a signal comes.
-void nap(std::int64_t nanoseconds);
-
-// Which CPU runs the caller, or did a moment ago.
-unsigned this_cpu();
+// Which CPU runs the caller, or did a moment ago; -1 where that cannot be known.
+int this_cpu();
 
 // Tells the CPU that this is a spin.
 inline void pause() {

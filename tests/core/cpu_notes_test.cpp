@@ -26,7 +26,7 @@ struct Cpu : shoal::detail::MachineAtomics {
 
   std::int64_t now() const { return time; }
   std::uint32_t object() const { return waits_for; }
-  Notes& cpu_notes() { return cpus[on]; }
+  Notes* cpu_notes() { return on < 0 ? nullptr : &cpus[on]; }
   void nap(std::int64_t nanoseconds) {
     naps.push_back(nanoseconds);
     time += nanoseconds;
@@ -38,7 +38,7 @@ struct Cpu : shoal::detail::MachineAtomics {
                          [](const auto& note) { return note.load() != 0; });
   }
 
-  std::int64_t time = 1'000 * kMillisecond;
+  std::int64_t time = 10'000 * kMillisecond;
   std::uint32_t waits_for = 3;
   Notes cpus[2] = {};
   int on = 0;
@@ -48,10 +48,17 @@ struct Cpu : shoal::detail::MachineAtomics {
 
 using Note = shoal::core::CpuNote<Cpu>;
 constexpr std::int64_t kTurn = Note::kTurn;
-constexpr std::int64_t kRounded = 1024;  // a note's time loses so much
+constexpr std::int64_t kRounded = 1024;  // a note's time is right to that
 
+struct alignas(64) Line {};
+const Line first_lock, second_lock;
+
+// Comes to wait for a lock, as for one that is held.
 struct Waiter {
-  explicit Waiter(Cpu& cpu) : note(cpu) { note.arrive(kForever); }
+  explicit Waiter(Cpu& cpu, const void* lock = &first_lock, std::int64_t deadline = kForever)
+      : note(cpu, lock) {
+    if (note.arrive(deadline)) note.make_way();
+  }
   Note note;
 };
 
@@ -75,7 +82,7 @@ TEST_CASE("who comes when another has waited for a turn naps for one; who comes 
   cpu.time += kTurn - kRounded;
   { const Waiter early(cpu); }
   CHECK(cpu.naps.empty());
-  cpu.time += kRounded + 1;
+  cpu.time += 2 * kRounded;
   { const Waiter late(cpu); }
   CHECK(cpu.naps == std::vector{kTurn});
 }
@@ -83,7 +90,7 @@ TEST_CASE("who comes when another has waited for a turn naps for one; who comes 
 TEST_CASE("a note makes one caller nap, once: its writer may be dead") {
   Cpu cpu;
   const Waiter killed(cpu);
-  cpu.time += kTurn + 1;
+  cpu.time += kTurn + kRounded;
   { const Waiter waiter(cpu); }
   CHECK(cpu.notes() == 0);
   { const Waiter waiter(cpu); }
@@ -93,7 +100,7 @@ TEST_CASE("a note makes one caller nap, once: its writer may be dead") {
 TEST_CASE("the note that its writer has left anew meanwhile stays") {
   Cpu cpu;
   Waiter first(cpu);
-  cpu.time += kTurn + 1;
+  cpu.time += kTurn + kRounded;
   cpu.in_next_nap = [&] { first.note.sleeps(5 * kMillisecond); };
   { const Waiter waiter(cpu); }
   CHECK(cpu.naps.size() == 1);
@@ -103,7 +110,7 @@ TEST_CASE("the note that its writer has left anew meanwhile stays") {
 TEST_CASE("who naps lacks the CPU as its nap ends, and not before") {
   Cpu cpu;
   const Waiter first(cpu);
-  cpu.time += kTurn + 1;
+  cpu.time += kTurn + kRounded;
   const std::int64_t began = cpu.time;
   const auto naps_of_who_comes_at = [&](std::int64_t time) {
     const std::size_t before = cpu.naps.size();
@@ -115,7 +122,7 @@ TEST_CASE("who naps lacks the CPU as its nap ends, and not before") {
     // What the first one's note asks for has been done: it is one nap.
     CHECK(naps_of_who_comes_at(began + kTurn - kRounded) == 1);
     CHECK(naps_of_who_comes_at(began + kTurn - kRounded) == 0);
-    CHECK(naps_of_who_comes_at(began + kTurn + 1) == 1);
+    CHECK(naps_of_who_comes_at(began + kTurn + kRounded) == 1);
   };
   const Waiter napper(cpu);
 }
@@ -128,7 +135,7 @@ TEST_CASE("who sleeps lacks nothing until its sleep has ended") {
   cpu.time += 5 * kMillisecond - kRounded;
   { const Waiter waiter(cpu); }
   CHECK(cpu.naps.empty());
-  cpu.time += kRounded + 1;
+  cpu.time += 2 * kRounded;
   { const Waiter waiter(cpu); }
   CHECK(cpu.naps.size() == 1);
 }
@@ -143,32 +150,55 @@ TEST_CASE("who has been moved to another CPU lacks that one") {
   CHECK(cpu.notes() == 0);
 }
 
-TEST_CASE("nobody naps for who waits for another object, or on another CPU") {
+TEST_CASE("nobody naps for who waits for another lock, or on another CPU, or an unknown one") {
   Cpu cpu;
   const Waiter first(cpu);
-  cpu.time += kTurn + 1;
-  SUBCASE("object") { cpu.waits_for = 4; }
-  SUBCASE("CPU") { cpu.on = 1; }
-  { const Waiter waiter(cpu); }
+  cpu.time += kTurn + kRounded;
+  const Line* lock = &first_lock;
+  SUBCASE("another object") { cpu.waits_for = 4; }
+  SUBCASE("another lock of that object") { lock = &second_lock; }
+  SUBCASE("another CPU") { cpu.on = 1; }
+  SUBCASE("unknown") { cpu.on = -1; }
+  {
+    Waiter waiter(cpu, lock);
+    waiter.note.sleeps(kMillisecond);
+  }
   CHECK(cpu.naps.empty());
 }
 
-TEST_CASE("a nap ends by the deadline") {
+TEST_CASE("who has a deadline naps where that leaves it time to wait") {
   Cpu cpu;
   const Waiter first(cpu);
-  cpu.time += kTurn + 1;
-  Note hurried(cpu);
-  hurried.arrive(cpu.now() + kTurn / 4);
-  CHECK(cpu.naps == std::vector{kTurn / 4});
+  cpu.time += kTurn + kRounded;
+  { const Waiter hurried(cpu, &first_lock, cpu.time + 2 * kTurn - 1); }
+  CHECK(cpu.naps.empty());
+  { const Waiter waiter(cpu, &first_lock, cpu.time + 2 * kTurn); }
+  CHECK(cpu.naps == std::vector{kTurn});
 }
 
 TEST_CASE("where all places are taken, who comes goes without a note") {
   Cpu cpu;
-  for (auto& note : cpu.cpus[0].notes) note = INT64_MAX;
+  for (auto& note : cpu.cpus[0].notes) note = cpu.time + kTurn;
   {
     Waiter waiter(cpu);
     waiter.note.sleeps(kMillisecond);
   }
   CHECK(cpu.notes() == Cpu::Notes::kNotes);
   CHECK(cpu.naps.empty());
+}
+
+TEST_CASE("what no writer has left, or a dead one long ago, takes nobody's place and time") {
+  Cpu cpu;
+  const auto fill = [&](std::int64_t value) {
+    for (auto& note : cpu.cpus[0].notes) note = value;
+  };
+  SUBCASE("least") { fill(INT64_MIN); }
+  SUBCASE("most") { fill(INT64_MAX); }
+  SUBCASE("long ago") { fill(cpu.time - 1001 * kMillisecond); }
+  SUBCASE("late") { fill(cpu.time + 201 * kMillisecond); }
+  const Waiter waiter(cpu);
+  CHECK(cpu.naps.empty());
+  const std::int64_t first = cpu.cpus[0].notes[0];
+  CHECK(first > cpu.time);
+  CHECK(first <= cpu.time + kTurn);
 }
