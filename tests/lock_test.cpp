@@ -1188,11 +1188,12 @@ TEST_CASE("a stopped waiter costs the others nothing") {
   CHECK(waiter.succeeds());
 }
 
-// The low bits that a note of who waits for that lock has.
-std::int64_t note_bits(const SegmentBytes& bytes, const char* lock) {
-  const auto index = &bytes.object(lock) - &bytes.tables().object(0);
-  const auto line = bytes.object(lock).offset.load() / 64;  // heap_at is a page's
-  return (index * 64 + static_cast<std::int64_t>(line % 64)) & 1023;
+// Of who waits for that lock.
+std::int64_t note_of(const SegmentBytes& bytes, const char* lock, std::int64_t time) {
+  const auto& record = bytes.object(lock);
+  return shoal::core::cpu_note(time,
+                               static_cast<std::uint32_t>(&record - &bytes.tables().object(0)),
+                               bytes.tables().heap() + record.offset.load());
 }
 
 TEST_CASE("a waiter that lacks its CPU gets it from the next that waits there for the same lock") {
@@ -1207,9 +1208,9 @@ TEST_CASE("a waiter that lacks its CPU gets it from the next that waits there fo
     CPU_SET(cpu, &only);
     if (::sched_setaffinity(0, sizeof only, &only) != 0) return false;
     auto& notes = bytes.tables().cpu_notes(static_cast<unsigned>(cpu)).notes;
-    const std::int64_t now = shoal::detail::steady_now() & ~std::int64_t{1023};
-    const std::int64_t others = (now - 1024) | note_bits(bytes, "another");
-    const std::int64_t overdue = (now - 1024) | note_bits(bytes, "lock");
+    const std::int64_t before = shoal::detail::steady_now() - 2048;
+    const std::int64_t others = note_of(bytes, "another", before);
+    const std::int64_t overdue = note_of(bytes, "lock", before);
     notes[0].store(others);
     notes[1].store(overdue);
     if (shop.lock.try_lock() || notes[1].load() != overdue) return false;

@@ -40,6 +40,15 @@ struct alignas(64) BasicCpuNotes {
   typename Atomics::template Atomic<std::int64_t> notes[kNotes];
 };
 
+// A note's low bits, which in its time are less than a microsecond, are those of the lock: of its
+// object, and of its place in a page, for an object has several.
+inline constexpr std::int64_t kLockBits = 1023;
+inline std::int64_t cpu_note(std::int64_t time, std::uint32_t object, const void* lock) {
+  constexpr unsigned kPlaces = 4096 / 64;
+  const auto place = reinterpret_cast<std::uintptr_t>(lock) / 64 % kPlaces;
+  return (time & ~kLockBits) | (static_cast<std::int64_t>(object * kPlaces + place) & kLockBits);
+}
+
 // What one waiter does with its CPU's notes. Its own is gone when it is.
 template <class World>
 class CpuNote {
@@ -60,7 +69,7 @@ class CpuNote {
     const std::int64_t now = world_.now();
     const bool somebody_lacks_it = find_overdue(*notes, now);
     leave(*notes, now, kTurn);
-    return somebody_lacks_it && deadline - now >= 2 * kTurn;
+    return somebody_lacks_it && now + 2 * kTurn <= deadline;
   }
 
   // After that.
@@ -79,15 +88,6 @@ class CpuNote {
   using Notes = BasicCpuNotes<typename World::Atomics>;
   using Note = typename World::template Atomic<std::int64_t>;
 
-  // A note's low bits, which in its time are less than a microsecond, are those of the lock: of its
-  // object, and of its place in a page, for an object has several.
-  static constexpr std::int64_t kLockBits = 1023;
-  std::int64_t lock() const {
-    constexpr unsigned kPlaces = 4096 / 64;
-    const auto place = reinterpret_cast<std::uintptr_t>(lock_) / 64 % kPlaces;
-    return static_cast<std::int64_t>(world_.object() * kPlaces + place) & kLockBits;
-  }
-
   static constexpr std::int64_t kLatest = 1000 * kMillisecond;
   static constexpr std::int64_t kEarliest = 200 * kMillisecond;  // twice the longest sleep
   static bool is_somebodys(std::int64_t seen, std::int64_t now) {
@@ -95,9 +95,10 @@ class CpuNote {
   }
 
   bool find_overdue(Notes& notes, std::int64_t now) {
+    const std::int64_t lock = cpu_note(0, world_.object(), lock_);
     for (Note& note : notes.notes) {
       seen_ = note.load(std::memory_order_relaxed);
-      if (!is_somebodys(seen_, now) || seen_ >= now || (seen_ & kLockBits) != lock()) continue;
+      if (!is_somebodys(seen_, now) || seen_ >= now || (seen_ & kLockBits) != lock) continue;
       overdue_ = &note;
       return true;
     }
@@ -105,7 +106,7 @@ class CpuNote {
   }
 
   void leave(Notes& notes, std::int64_t now, std::int64_t nanoseconds) {
-    mine_ = ((now + nanoseconds) & ~kLockBits) | lock();
+    mine_ = cpu_note(now + nanoseconds, world_.object(), lock_);
     for (Note& note : notes.notes) {
       if (is_somebodys(note.load(std::memory_order_relaxed), now)) continue;
       note.store(mine_, std::memory_order_relaxed);

@@ -151,11 +151,10 @@ struct LockHeld : FreshScene {
 struct LockMakesWay : LockHeld {
   void approach() override {
     const SegmentView view(name.path());
-    const auto line = reinterpret_cast<std::uintptr_t>(view.lock("lock")) / 64 % 64;
     for (unsigned cpu = 0; cpu < shoal::format::kCpus; ++cpu)
-      for (unsigned object = 0; object < 2; ++object)
-        view.tables().cpu_notes(cpu).notes[object] =
-            ((shoal::detail::steady_now() - 100'000'000) & ~1023) | (object * 64 + line);
+      for (std::uint32_t object = 0; object < 2; ++object)
+        view.tables().cpu_notes(cpu).notes[object] = shoal::core::cpu_note(
+            shoal::detail::steady_now() - 100'000'000, object, view.lock("lock"));
   }
 };
 
