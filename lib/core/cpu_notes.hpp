@@ -44,7 +44,7 @@ struct alignas(64) BasicCpuNotes {
 // object, and of its place in a page, for an object has several.
 inline constexpr std::int64_t kLockBits = 1023;
 inline std::int64_t cpu_note(std::int64_t time, std::uint32_t object, const void* lock) {
-  constexpr unsigned kPlaces = 4096 / 64;
+  constexpr std::uint64_t kPlaces = 4096 / 64;
   const auto place = reinterpret_cast<std::uintptr_t>(lock) / 64 % kPlaces;
   return (time & ~kLockBits) | (static_cast<std::int64_t>(object * kPlaces + place) & kLockBits);
 }
