@@ -17,10 +17,10 @@ void Machine::rest() {
   for (int i = 0; i < 8; ++i) os::pause();
 }
 void Machine::yield() { os::yield(); }
-core::BasicCpuNotes<MachineAtomics>* Machine::cpu_notes() const {
-  const int cpu = os::this_cpu();
-  return cpu < 0 ? nullptr : &tables_.cpu_notes(static_cast<unsigned>(cpu));
+std::span<core::BasicCpuNotes<MachineAtomics>> Machine::cpu_notes() const {
+  return tables_.cpu_notes();
 }
+int Machine::cpu() { return os::this_cpu(); }
 // Not by nanosleep(), in which a thread may be cancelled.
 void Machine::nap(std::int64_t nanoseconds) {
   const std::atomic<std::uint32_t> nobodys{0};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "core/cpu_notes.hpp"
 #include "core/waiter.hpp"
@@ -50,7 +51,8 @@ class Machine : public MachineAtomics {
   static void pause() { os::pause(); }
   static void rest();
   static void yield();
-  core::BasicCpuNotes<MachineAtomics>* cpu_notes() const;
+  [[nodiscard]] std::span<core::BasicCpuNotes<MachineAtomics>> cpu_notes() const;
+  static int cpu();
   std::uint32_t object() const { return object_; }
   static void nap(std::int64_t nanoseconds);
   static bool barrier();

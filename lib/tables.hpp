@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "format.hpp"
 #include "mutant.hpp"
@@ -45,8 +46,8 @@ class Tables {
     return *reinterpret_cast<format::Marks*>(base_ + format::kMarksAt);
   }
 
-  [[nodiscard]] format::CpuNotes& cpu_notes(unsigned cpu) const {
-    return reinterpret_cast<format::CpuNotes*>(base_ + format::kCpuNotesAt)[cpu % format::kCpus];
+  [[nodiscard]] std::span<format::CpuNotes> cpu_notes() const {
+    return {reinterpret_cast<format::CpuNotes*>(base_ + format::kCpuNotesAt), format::kCpus};
   }
 
   // How many records of each table may be looked at.

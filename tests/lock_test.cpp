@@ -1207,7 +1207,7 @@ TEST_CASE("a waiter that lacks its CPU gets it from the next that waits there fo
     CPU_ZERO(&only);
     CPU_SET(cpu, &only);
     if (::sched_setaffinity(0, sizeof only, &only) != 0) return false;
-    auto& notes = bytes.tables().cpu_notes(static_cast<unsigned>(cpu)).notes;
+    auto& notes = bytes.tables().cpu_notes()[static_cast<unsigned>(cpu)].notes;
     const std::int64_t before = shoal::detail::steady_now() - 2048;
     const std::int64_t others = note_of(bytes, "another", before);
     const std::int64_t overdue = note_of(bytes, "lock", before);
@@ -1226,8 +1226,8 @@ TEST_CASE("who sleeps for a lock says on its CPU until when it lacks nothing") {
   const Holder holder(shop.lock);
   Child waiter([&] { return shop.lock.try_lock_for(60s); });
   const auto stands_on_a_cpu = [&](std::int64_t earliest) {
-    for (unsigned cpu = 0; cpu < shoal::format::kCpus; ++cpu)
-      for (const auto& note : bytes.tables().cpu_notes(cpu).notes)
+    for (const auto& cpu : bytes.tables().cpu_notes())
+      for (const auto& note : cpu.notes)
         if (note.load() > earliest) return true;
     return false;
   };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// How those who wait for a lock take turns on a CPU that they share.
+// How those who wait for a lock take turns on a CPU that they share, and share out the CPUs.
 //
 // A waiter that is taken off its CPU, or woken and not put on one, is off for as long as the
 // scheduler likes whoever has that CPU: two or three time slices, of 4 ms each, in which that one may
@@ -10,6 +10,10 @@
 // the same lock on the same CPU, and finds such a note, knows that its writer lacks that CPU: it naps
 // for a turn. Its own note is overdue as the nap ends, so that the other one naps in its turn: with
 // one asleep whenever the other runs, the scheduler has nobody to take off.
+//
+// Nor anybody to move: a CPU with one waiter looks to it as busy as one with three that take turns.
+// So every other turn somebody compares its CPU's notes with those of the others. Where one of them
+// has two waiters more, it naps, too: the scheduler gives a CPU that is idle to whoever wakes first.
 //
 //   note         meaning                                     who may change it
 //   0            nobody's                                    who waits on that CPU, to its own
@@ -23,12 +27,16 @@
 // accesses, and no read-modify-write: where two write at once, or all places are taken, one of them
 // goes without a note.
 //
-// Killed: a writer leaves its note behind, for which those nap who come within a turn, and is then
-// gone; a napper leaves that of the one for which it napped, and the next makes way for it once more.
-// A note may be nonsense, since anybody can write there: it costs no more than that.
+// Killed: a writer leaves its note behind, for which one naps that comes within a second, and until
+// then its CPU may look crowded to others; a napper leaves that of the one for which it napped, and the
+// next makes way for it once more. A note may be nonsense, since anybody can write there: it costs no
+// more than that.
 
+#include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "core/world.hpp"
 
@@ -36,8 +44,10 @@ namespace shoal::core {
 
 template <class Atomics>
 struct alignas(64) BasicCpuNotes {
-  static constexpr int kNotes = 8;
-  typename Atomics::template Atomic<std::int64_t> notes[kNotes];
+  static constexpr int kNotes = 7;
+  using Time = typename Atomics::template Atomic<std::int64_t>;
+  Time notes[kNotes];
+  Time compared;  // when somebody here compared them with those of other CPUs
 };
 
 // A note's low bits, which in its time are less than a microsecond, are those of the lock: of its
@@ -62,31 +72,32 @@ class CpuNote {
   CpuNote(const CpuNote&) = delete;
   CpuNote& operator=(const CpuNote&) = delete;
 
-  // As the wait begins. Whether somebody lacks this CPU, and the deadline leaves time to nap.
+  // As the wait begins. Whether to make way, for which the deadline leaves time: to who lacks this
+  // CPU, or for whom there is none elsewhere.
   [[nodiscard]] bool arrive(Deadline deadline) {
-    Notes* const notes = world_.cpu_notes();
-    if (!notes) return false;
+    Notes* const here = notes_here();
+    if (!here) return false;
     const std::int64_t now = world_.now();
-    const bool somebody_lacks_it = find_overdue(*notes, now);
-    leave(*notes, now, kTurn);
-    return somebody_lacks_it && now + 2 * kTurn <= deadline;
+    const bool is_asked = find_overdue(*here, now) || is_crowded_elsewhere(*here, now);
+    leave(*here, now, kTurn);
+    return is_asked && now + 2 * kTurn <= deadline;
   }
 
   // After that.
   void make_way() {
     world_.nap(kTurn);
-    erase(*overdue_, seen_);
+    if (overdue_) erase(*overdue_, seen_);
   }
 
   // Before it sleeps for so long: until then it may be asleep, and lack nothing.
   void sleeps(std::int64_t nanoseconds) {
     take_back();
-    if (Notes* const notes = world_.cpu_notes()) leave(*notes, world_.now(), nanoseconds);
+    if (Notes* const here = notes_here()) leave(*here, world_.now(), nanoseconds);
   }
 
  private:
   using Notes = BasicCpuNotes<typename World::Atomics>;
-  using Note = typename World::template Atomic<std::int64_t>;
+  using Note = typename Notes::Time;
 
   static constexpr std::int64_t kLatest = 1000 * kMillisecond;
   static constexpr std::int64_t kEarliest = 200 * kMillisecond;  // twice the longest sleep
@@ -94,20 +105,53 @@ class CpuNote {
     return seen > now - kLatest && seen < now + kEarliest;
   }
 
-  bool find_overdue(Notes& notes, std::int64_t now) {
-    const std::int64_t lock = cpu_note(0, world_.object(), lock_);
-    for (Note& note : notes.notes) {
+  // Of somebody who waits for the same lock, and lacks a CPU then.
+  bool is_due(std::int64_t seen, std::int64_t now, std::int64_t then) const {
+    return is_somebodys(seen, now) && seen < then &&
+           (seen & kLockBits) == cpu_note(0, world_.object(), lock_);
+  }
+
+  Notes* notes_here() {
+    const int cpu = world_.cpu();
+    const std::span<Notes> all = world_.cpu_notes();
+    return cpu < 0 ? nullptr : &all[static_cast<unsigned>(cpu) % all.size()];
+  }
+
+  bool find_overdue(Notes& here, std::int64_t now) {
+    for (Note& note : here.notes) {
       seen_ = note.load(std::memory_order_relaxed);
-      if (!is_somebodys(seen_, now) || seen_ >= now || (seen_ & kLockBits) != lock) continue;
+      if (!is_due(seen_, now, now)) continue;
       overdue_ = &note;
       return true;
     }
     return false;
   }
 
-  void leave(Notes& notes, std::int64_t now, std::int64_t nanoseconds) {
+  bool is_crowded_elsewhere(Notes& here, std::int64_t now) {
+    const std::int64_t compared = here.compared.load(std::memory_order_relaxed);
+    if (compared > now - 2 * kTurn && compared <= now) return false;
+    here.compared.store(now, std::memory_order_relaxed);
+    const auto enough = waiters(here, now) + 2;
+    for (const Notes& there : world_.cpu_notes()) {
+      // The places that are taken first: as a rule, with none there, nobody waits.
+      if (there.notes[0].load(std::memory_order_relaxed) == 0 &&
+          there.notes[1].load(std::memory_order_relaxed) == 0)
+        continue;
+      if (waiters(there, now) >= enough) return true;
+    }
+    return false;
+  }
+
+  // Those who nap, too: their notes are due as they wake. Not who sleeps for longer: it needs no CPU.
+  std::ptrdiff_t waiters(const Notes& there, std::int64_t now) const {
+    return std::ranges::count_if(there.notes, [&](const Note& note) {
+      return is_due(note.load(std::memory_order_relaxed), now, now + kTurn);
+    });
+  }
+
+  void leave(Notes& here, std::int64_t now, std::int64_t nanoseconds) {
     mine_ = cpu_note(now + nanoseconds, world_.object(), lock_);
-    for (Note& note : notes.notes) {
+    for (Note& note : here.notes) {
       if (is_somebodys(note.load(std::memory_order_relaxed), now)) continue;
       note.store(mine_, std::memory_order_relaxed);
       place_ = &note;

@@ -22,14 +22,15 @@
 //                                                  // participant has died
 //
 //     static constexpr bool kTakesTurns = ...;     // of those who wait for a lock, on a CPU: else
-//                                                  // there is no cpu_notes(), object() or nap()
+//                                                  // there is no cpu_notes(), cpu(), object(), nap()
 //
 //     std::int64_t now();                          // nanoseconds of the steady clock
 //     std::uint64_t ticks();                       // alike for all, of no known length, and cheap
 //     void pause();                                // between two looks of a spin
 //     void rest();                                 // between two looks that are seldom; with kRests
 //     void yield();                                // gives the CPU away
-//     BasicCpuNotes<Atomics>* cpu_notes();         // of the CPU that runs the caller; null: unknown
+//     std::span<BasicCpuNotes<Atomics>> cpu_notes();  // of CPUs by number, modulo their count
+//     int cpu();                                   // which one runs the caller; negative: unknown
 //     std::uint32_t object();                      // which one it is that is waited for
 //     void nap(std::int64_t nanoseconds);          // gives the CPU away for so long
 //     bool barrier();                              // a full barrier in every participant, or false

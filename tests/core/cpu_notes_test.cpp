@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// How waiters take turns on a CPU: who naps, when, and what becomes of the notes.
+// How waiters take turns on a CPU, and share out CPUs: who naps, when, and what becomes of the notes.
 
 #include "core/cpu_notes.hpp"
 
@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -26,7 +27,8 @@ struct Cpu : shoal::detail::MachineAtomics {
 
   std::int64_t now() const { return time; }
   std::uint32_t object() const { return waits_for; }
-  Notes* cpu_notes() { return on < 0 ? nullptr : &cpus[on]; }
+  std::span<Notes> cpu_notes() { return cpus; }
+  int cpu() const { return on; }
   void nap(std::int64_t nanoseconds) {
     naps.push_back(nanoseconds);
     time += nanoseconds;
@@ -61,6 +63,12 @@ struct Waiter {
   }
   Note note;
 };
+
+// So many lack the other CPU in so long.
+void crowd(Cpu& cpu, int waiters, std::int64_t in = kTurn, const void* lock = &first_lock) {
+  for (int i = 0; i < waiters; ++i)
+    cpu.cpus[1].notes[i] = shoal::core::cpu_note(cpu.time + in, cpu.object(), lock);
+}
 
 }  // namespace
 
@@ -174,6 +182,76 @@ TEST_CASE("who has a deadline naps where that leaves it time to wait") {
   CHECK(cpu.naps.empty());
   { const Waiter waiter(cpu, &first_lock, cpu.time + 2 * kTurn); }
   CHECK(cpu.naps == std::vector{kTurn});
+  cpu.time += 2 * kTurn;
+  crowd(cpu, 2);
+  { const Waiter hurried(cpu, &first_lock, cpu.time + 2 * kTurn - 1); }
+  CHECK(cpu.naps.size() == 1);
+}
+
+TEST_CASE("who comes where two fewer wait than elsewhere naps for a turn, once in two") {
+  Cpu cpu;
+  crowd(cpu, 2);
+  const auto naps_of_next = [&] {
+    const std::size_t before = cpu.naps.size();
+    { const Waiter waiter(cpu); }
+    return cpu.naps.size() - before;
+  };
+  CHECK(naps_of_next() == 1);
+  CHECK(naps_of_next() == 0);  // a turn later
+  cpu.time += kTurn - 1;
+  CHECK(naps_of_next() == 0);
+  cpu.time += 1;
+  CHECK(naps_of_next() == 1);
+  CHECK(std::ranges::count(cpu.naps, kTurn) == 2);
+  CHECK(cpu.notes() == 0);
+}
+
+TEST_CASE("who naps for a crowd elsewhere lacks its CPU as its nap ends") {
+  Cpu cpu;
+  crowd(cpu, 2);
+  cpu.in_next_nap = [&] {
+    cpu.time += kRounded;
+    const Waiter another(cpu);
+    CHECK(cpu.naps.size() == 2);
+  };
+  const Waiter napper(cpu);
+}
+
+TEST_CASE("where those who wait are shared out, nobody naps") {
+  Cpu cpu;
+  SUBCASE("one more elsewhere") { crowd(cpu, 1); }
+  SUBCASE("one here, and two elsewhere") {
+    cpu.cpus[0].notes[0] = shoal::core::cpu_note(cpu.time + kTurn, cpu.object(), &first_lock);
+    crowd(cpu, 2);
+  }
+  SUBCASE("for another lock") { crowd(cpu, 7, kTurn, &second_lock); }
+  SUBCASE("they sleep") { crowd(cpu, 7, kTurn + kRounded); }
+  SUBCASE("they have died") { crowd(cpu, 7, -1001 * kMillisecond); }
+  SUBCASE("that is asked again too soon") {
+    cpu.cpus[0].compared = cpu.time;
+    crowd(cpu, 7);
+  }
+  const Waiter waiter(cpu);
+  CHECK(cpu.naps.empty());
+}
+
+TEST_CASE("where two more wait elsewhere than here, who comes naps") {
+  Cpu cpu;
+  cpu.cpus[0].notes[0] = shoal::core::cpu_note(cpu.time + kTurn, cpu.object(), &first_lock);
+  crowd(cpu, 3);
+  const Waiter waiter(cpu);
+  CHECK(cpu.naps.size() == 1);
+}
+
+TEST_CASE("a time of comparison that is nonsense puts off none") {
+  Cpu cpu;
+  SUBCASE("least") { cpu.cpus[0].compared = INT64_MIN; }
+  SUBCASE("most") { cpu.cpus[0].compared = INT64_MAX; }
+  SUBCASE("later") { cpu.cpus[0].compared = cpu.time + 1; }
+  crowd(cpu, 2);
+  const Waiter waiter(cpu);
+  CHECK(cpu.naps.size() == 1);
+  CHECK(cpu.cpus[0].compared == cpu.time - kTurn);
 }
 
 TEST_CASE("where all places are taken, who comes goes without a note") {

@@ -151,10 +151,10 @@ struct LockHeld : FreshScene {
 struct LockMakesWay : LockHeld {
   void approach() override {
     const SegmentView view(name.path());
-    for (unsigned cpu = 0; cpu < shoal::format::kCpus; ++cpu)
+    for (auto& cpu : view.tables().cpu_notes())
       for (std::uint32_t object = 0; object < 2; ++object)
-        view.tables().cpu_notes(cpu).notes[object] = shoal::core::cpu_note(
-            shoal::detail::steady_now() - 100'000'000, object, view.lock("lock"));
+        cpu.notes[object] = shoal::core::cpu_note(shoal::detail::steady_now() - 100'000'000, object,
+                                                  view.lock("lock"));
   }
 };
 
