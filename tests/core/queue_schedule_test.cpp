@@ -702,6 +702,8 @@ TEST_CASE("every seeded bug of the queue is caught") {
   catches<Pairs<Mutant::followers_left, 1, 1, 2>>("mutant.followers_left", kill);
   catches<Pairs<Mutant::followers_dropped_unasked, 2, 1, 4, 1, 3>>(
       "mutant.followers_dropped_unasked", few(2, 0, 1));
+  catches<Pairs<Mutant::skip_passed_relaxed, 2, 2, 4, 2, 5>>("mutant.skip_passed_relaxed",
+                                                             random_choice(2));
   catches<Closing<Mutant::closed_ignored, 1>>("mutant.closed_ignored", few(2, 0));
   catches<Chains<Mutant::serial_not_bumped, 3>>("mutant.serial_not_bumped", few(2, 1));
   catches<Joining<Mutant::pending_after_claim>>("mutant.pending_after_claim", random_choice(1));

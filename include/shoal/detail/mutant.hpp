@@ -26,6 +26,7 @@ enum class Mutant {
   skip_is_an_item,          // the place of a dead pusher is popped as if it held something
   followers_left,  // what follows a dead pusher's place is popped without what is before it
   followers_dropped_unasked,  // or is dropped, though its pusher had come to its end
+  skip_passed_relaxed,        // or may be seen as it was by who pops after that
   closed_ignored,             // who waits for an item of a closed queue goes on waiting
   barrier_not_repeated,       // who inherits a pipe's lock trusts in a barrier of the dead one's
   small_frame_marked_late,    // of a copied frame, where it begins is told after what is in it

@@ -16,7 +16,7 @@ namespace shoal::detail {
 
 // A queue in shared memory, and the fast paths on it: a ring of slots after Dmitry Vyukov's bounded
 // queue ("Bounded MPMC queue", 2010), in which whoever comes next can tell what the dead have left.
-// The slow paths are in lib/core/ring.hpp.
+// The slow paths are in lib/core/ring.hpp and ring_mender.hpp.
 //
 // A position counts slots: its low bits are the index of one, the rest says which time around. The
 // slot before the next round's first is the last one in use, not the last that the bits could name,
