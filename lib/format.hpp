@@ -73,6 +73,7 @@ inline constexpr std::uint64_t kMarksAt = 256;
 // share them.
 using CpuNotes = core::BasicCpuNotes<detail::MachineAtomics>;
 static_assert(sizeof(CpuNotes) == 64 && std::is_standard_layout_v<CpuNotes>);
+static_assert(offsetof(CpuNotes, compared) == 56, "docs/format.md");
 inline constexpr unsigned kCpus = 64;
 inline constexpr std::uint64_t kCpuNotesAt = 512;
 

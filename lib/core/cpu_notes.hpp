@@ -27,10 +27,10 @@
 // accesses, and no read-modify-write: where two write at once, or all places are taken, one of them
 // goes without a note.
 //
-// Killed: a writer leaves its note behind, for which one naps that comes within a second, and until
-// then its CPU may look crowded to others; a napper leaves that of the one for which it napped, and the
-// next makes way for it once more. A note may be nonsense, since anybody can write there: it costs no
-// more than that.
+// Killed: a writer leaves its note behind. Within a second somebody naps for it, and who comes while
+// that one does; and for 20 turns one waiter more seems to be there. A napper leaves the note of the one
+// for which it napped, and the next makes way for that once more. A note may be nonsense, since anybody
+// can write there: it costs no more than that.
 
 #include <algorithm>
 #include <atomic>
@@ -47,11 +47,11 @@ struct alignas(64) BasicCpuNotes {
   static constexpr int kNotes = 7;
   using Time = typename Atomics::template Atomic<std::int64_t>;
   Time notes[kNotes];
-  Time compared;  // when somebody here compared them with those of other CPUs
+  Time compared;  // when somebody here, whatever it waited for, compared them with other CPUs'
 };
 
-// A note's low bits, which in its time are less than a microsecond, are those of the lock: of its
-// object, and of its place in a page, for an object has several.
+// A note's low bits, which in its time are less than a microsecond, tell one lock from most others: by
+// its object, and its place in a page, for an object has several.
 inline constexpr std::int64_t kLockBits = 1023;
 inline std::int64_t cpu_note(std::int64_t time, std::uint32_t object, const void* lock) {
   constexpr std::uint64_t kPlaces = 4096 / 64;
@@ -78,9 +78,10 @@ class CpuNote {
     Notes* const here = notes_here();
     if (!here) return false;
     const std::int64_t now = world_.now();
-    const bool is_asked = find_overdue(*here, now) || is_crowded_elsewhere(*here, now);
+    const bool makes_way = now + 2 * kTurn <= deadline &&
+                           (find_overdue(*here, now) || is_crowded_elsewhere(*here, now));
     leave(*here, now, kTurn);
-    return is_asked && now + 2 * kTurn <= deadline;
+    return makes_way;
   }
 
   // After that.
@@ -105,9 +106,9 @@ class CpuNote {
     return seen > now - kLatest && seen < now + kEarliest;
   }
 
-  // Of somebody who waits for the same lock, and lacks a CPU then.
-  bool is_due(std::int64_t seen, std::int64_t now, std::int64_t then) const {
-    return is_somebodys(seen, now) && seen < then &&
+  // Of somebody who waits for the same lock, and lacks a CPU since, or from, some time between.
+  bool is_due(std::int64_t seen, std::int64_t after, std::int64_t before) const {
+    return seen > after && seen < before &&
            (seen & kLockBits) == cpu_note(0, world_.object(), lock_);
   }
 
@@ -120,7 +121,7 @@ class CpuNote {
   bool find_overdue(Notes& here, std::int64_t now) {
     for (Note& note : here.notes) {
       seen_ = note.load(std::memory_order_relaxed);
-      if (!is_due(seen_, now, now)) continue;
+      if (!is_due(seen_, now - kLatest, now)) continue;
       overdue_ = &note;
       return true;
     }
@@ -143,9 +144,10 @@ class CpuNote {
   }
 
   // Those who nap, too: their notes are due as they wake. Not who sleeps for longer: it needs no CPU.
+  // Nor who has been late for long: it may be dead, and does not get in the way of many naps.
   std::ptrdiff_t waiters(const Notes& there, std::int64_t now) const {
     return std::ranges::count_if(there.notes, [&](const Note& note) {
-      return is_due(note.load(std::memory_order_relaxed), now, now + kTurn);
+      return is_due(note.load(std::memory_order_relaxed), now - 20 * kTurn, now + kTurn);
     });
   }
 

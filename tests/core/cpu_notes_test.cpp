@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <span>
 #include <utility>
 #include <vector>
@@ -64,10 +65,11 @@ struct Waiter {
   Note note;
 };
 
-// So many lack the other CPU in so long.
-void crowd(Cpu& cpu, int waiters, std::int64_t in = kTurn, const void* lock = &first_lock) {
-  for (int i = 0; i < waiters; ++i)
-    cpu.cpus[1].notes[i] = shoal::core::cpu_note(cpu.time + in, cpu.object(), lock);
+// Notes of the other CPU, in these places: their writers lack it in so long.
+void crowd(Cpu& cpu, std::initializer_list<int> places, std::int64_t in = kTurn,
+           const void* lock = &first_lock) {
+  for (const int place : places)
+    cpu.cpus[1].notes[place] = shoal::core::cpu_note(cpu.time + in, cpu.object(), lock);
 }
 
 }  // namespace
@@ -95,7 +97,7 @@ TEST_CASE("who comes when another has waited for a turn naps for one; who comes 
   CHECK(cpu.naps == std::vector{kTurn});
 }
 
-TEST_CASE("a note makes one caller nap, once: its writer may be dead") {
+TEST_CASE("a note makes who comes nap once: its writer may be dead") {
   Cpu cpu;
   const Waiter killed(cpu);
   cpu.time += kTurn + kRounded;
@@ -132,7 +134,8 @@ TEST_CASE("who naps lacks the CPU as its nap ends, and not before") {
     CHECK(naps_of_who_comes_at(began + kTurn - kRounded) == 0);
     CHECK(naps_of_who_comes_at(began + kTurn + kRounded) == 1);
   };
-  const Waiter napper(cpu);
+  { const Waiter napper(cpu); }
+  CHECK(cpu.naps.size() == 3);
 }
 
 TEST_CASE("who sleeps lacks nothing until its sleep has ended") {
@@ -182,16 +185,12 @@ TEST_CASE("who has a deadline naps where that leaves it time to wait") {
   CHECK(cpu.naps.empty());
   { const Waiter waiter(cpu, &first_lock, cpu.time + 2 * kTurn); }
   CHECK(cpu.naps == std::vector{kTurn});
-  cpu.time += 2 * kTurn;
-  crowd(cpu, 2);
-  { const Waiter hurried(cpu, &first_lock, cpu.time + 2 * kTurn - 1); }
-  CHECK(cpu.naps.size() == 1);
 }
 
 TEST_CASE("who comes where two fewer wait than elsewhere naps for a turn, once in two") {
   Cpu cpu;
-  crowd(cpu, 2);
   const auto naps_of_next = [&] {
+    crowd(cpu, {0, 1});
     const std::size_t before = cpu.naps.size();
     { const Waiter waiter(cpu); }
     return cpu.naps.size() - before;
@@ -208,39 +207,63 @@ TEST_CASE("who comes where two fewer wait than elsewhere naps for a turn, once i
 
 TEST_CASE("who naps for a crowd elsewhere lacks its CPU as its nap ends") {
   Cpu cpu;
-  crowd(cpu, 2);
+  crowd(cpu, {0, 1});
   cpu.in_next_nap = [&] {
     cpu.time += kRounded;
     const Waiter another(cpu);
     CHECK(cpu.naps.size() == 2);
   };
-  const Waiter napper(cpu);
+  { const Waiter napper(cpu); }
+  CHECK(cpu.naps.size() == 2);
+}
+
+TEST_CASE("those are a crowd who lack their CPU by now, or in a turn, wherever they wrote it") {
+  Cpu cpu;
+  SUBCASE("as they come, or nap") { crowd(cpu, {0, 1}); }
+  SUBCASE("late") { crowd(cpu, {0, 1}, -19 * kMillisecond); }
+  SUBCASE("not the first place") { crowd(cpu, {1, 2}); }
+  SUBCASE("nor the second") { crowd(cpu, {0, 6}); }
+  SUBCASE("one waits here, and three there") {
+    cpu.cpus[0].notes[0] = shoal::core::cpu_note(cpu.time + kTurn, cpu.object(), &first_lock);
+    crowd(cpu, {0, 1, 2});
+  }
+  const Waiter waiter(cpu);
+  CHECK(cpu.naps.size() == 1);
 }
 
 TEST_CASE("where those who wait are shared out, nobody naps") {
   Cpu cpu;
-  SUBCASE("one more elsewhere") { crowd(cpu, 1); }
+  SUBCASE("one more elsewhere") { crowd(cpu, {0}); }
   SUBCASE("one here, and two elsewhere") {
     cpu.cpus[0].notes[0] = shoal::core::cpu_note(cpu.time + kTurn, cpu.object(), &first_lock);
-    crowd(cpu, 2);
+    crowd(cpu, {0, 1});
   }
-  SUBCASE("for another lock") { crowd(cpu, 7, kTurn, &second_lock); }
-  SUBCASE("they sleep") { crowd(cpu, 7, kTurn + kRounded); }
-  SUBCASE("they have died") { crowd(cpu, 7, -1001 * kMillisecond); }
+  SUBCASE("for another lock") { crowd(cpu, {0, 1, 2}, kTurn, &second_lock); }
+  SUBCASE("they sleep") { crowd(cpu, {0, 1, 2}, kTurn + kRounded); }
+  SUBCASE("they have been late for long, and may be dead") {
+    crowd(cpu, {0, 1, 2}, -21 * kMillisecond);
+  }
   SUBCASE("that is asked again too soon") {
     cpu.cpus[0].compared = cpu.time;
-    crowd(cpu, 7);
+    crowd(cpu, {0, 1, 2});
   }
   const Waiter waiter(cpu);
   CHECK(cpu.naps.empty());
 }
 
-TEST_CASE("where two more wait elsewhere than here, who comes naps") {
+TEST_CASE("who makes way here, or cannot, leaves the look at other CPUs to the next") {
   Cpu cpu;
-  cpu.cpus[0].notes[0] = shoal::core::cpu_note(cpu.time + kTurn, cpu.object(), &first_lock);
-  crowd(cpu, 3);
-  const Waiter waiter(cpu);
-  CHECK(cpu.naps.size() == 1);
+  crowd(cpu, {0, 1});
+  std::int64_t deadline = kForever;
+  SUBCASE("it makes way") {
+    cpu.cpus[0].notes[0] = shoal::core::cpu_note(cpu.time - kRounded, cpu.object(), &first_lock);
+  }
+  SUBCASE("it has no time") { deadline = cpu.time + 2 * kTurn - 1; }
+  { const Waiter waiter(cpu, &first_lock, deadline); }
+  const std::size_t naps = cpu.naps.size();
+  CHECK(naps == (deadline == kForever ? 1 : 0));
+  { const Waiter next(cpu); }
+  CHECK(cpu.naps.size() == naps + 1);
 }
 
 TEST_CASE("a time of comparison that is nonsense puts off none") {
@@ -248,10 +271,24 @@ TEST_CASE("a time of comparison that is nonsense puts off none") {
   SUBCASE("least") { cpu.cpus[0].compared = INT64_MIN; }
   SUBCASE("most") { cpu.cpus[0].compared = INT64_MAX; }
   SUBCASE("later") { cpu.cpus[0].compared = cpu.time + 1; }
-  crowd(cpu, 2);
+  crowd(cpu, {0, 1});
   const Waiter waiter(cpu);
   CHECK(cpu.naps.size() == 1);
   CHECK(cpu.cpus[0].compared == cpu.time - kTurn);
+}
+
+TEST_CASE("who is as late as a writer may be is made way for; who is as early keeps its place") {
+  Cpu cpu;
+  auto& note = cpu.cpus[0].notes[0];
+  note = shoal::core::cpu_note(cpu.time - 999 * kMillisecond, cpu.object(), &first_lock);
+  { const Waiter waiter(cpu); }
+  CHECK(cpu.naps.size() == 1);
+  const std::int64_t sleeper =
+      shoal::core::cpu_note(cpu.time + 199 * kMillisecond, cpu.object(), &first_lock);
+  note = sleeper;
+  const Waiter waiter(cpu);
+  CHECK(cpu.naps.size() == 1);
+  CHECK(note == sleeper);
 }
 
 TEST_CASE("where all places are taken, who comes goes without a note") {

@@ -214,7 +214,7 @@ struct UnderItsLock : ArrayScene<T> {
 // Long enough to spin, and to sleep twice.
 StepOptions waiting() {
   StepOptions options = where_changed();
-  options.instructions = 4800;
+  options.instructions = 6000;
   return options;
 }
 

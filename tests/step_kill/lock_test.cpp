@@ -288,7 +288,7 @@ StepOptions cut_after(std::size_t instructions) {
 // Long enough to spin, and to sleep twice.
 StepOptions waiting() {
   StepOptions options = where_changed();
-  options.instructions = 4800;
+  options.instructions = 6000;
   return options;
 }
 

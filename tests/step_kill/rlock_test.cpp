@@ -300,7 +300,7 @@ struct UnlockRecovered : AbandonedScene {
 // Long enough to spin, and to sleep twice.
 StepOptions waiting() {
   StepOptions options = where_changed();
-  options.instructions = 4800;
+  options.instructions = 6000;
   return options;
 }
 

@@ -178,7 +178,7 @@ void kill_writers(const std::string& type, const Floors& floors, const StepOptio
 // Long enough to spin, and to sleep twice.
 StepOptions waiting() {
   StepOptions options = where_changed();
-  options.instructions = 4800;
+  options.instructions = 6000;
   return options;
 }
 
