@@ -211,13 +211,6 @@ struct UnderItsLock : ArrayScene<T> {
   }
 };
 
-// Long enough to spin, and to sleep twice.
-StepOptions waiting() {
-  StepOptions options = where_changed();
-  options.instructions = 6000;
-  return options;
-}
-
 StepOptions each_nth(std::size_t stride, std::size_t stride_in_full) {
   StepOptions options = where_changed();
   options.stride = full_programme() ? stride_in_full : stride;
@@ -258,7 +251,7 @@ TEST_CASE("array: killed while storing under its own lock") {
 }
 
 TEST_CASE("array: killed while waiting to store an element") {
-  kill_everywhere<StoreWaits<Bytes<100>>>("array.store, waits", {3000, 45, 3}, waiting());
+  kill_everywhere<StoreWaits<Bytes<100>>>("array.store, waits", {3000, 45, 3}, waiting_for_lock());
 }
 
 TEST_CASE("array: killed while storing after one who was killed") {

@@ -285,13 +285,6 @@ StepOptions cut_after(std::size_t instructions) {
   return options;
 }
 
-// Long enough to spin, and to sleep twice.
-StepOptions waiting() {
-  StepOptions options = where_changed();
-  options.instructions = 6000;
-  return options;
-}
-
 // As many pairs as there is time for.
 StepOptions pairs(Points points, std::size_t stride, std::size_t stride_in_full) {
   StepOptions options = cut_after(5000);
@@ -335,9 +328,11 @@ TEST_CASE("killed while trying for a lock that a live process holds: it keeps it
   kill_everywhere<TryForHeld>("lock.try_lock_for, held",
                               {.instructions = 1000, .points = 30, .states = 2, .strays = true},
                               where_changed());
-  kill_everywhere<LockHeld>("lock.lock, held", {3000, 45, 3}, waiting());
-  kill_everywhere<LockMakesWay>("lock.lock, held, another lacks its CPU", {3000, 45, 3}, waiting());
-  kill_everywhere<LockHeldAndWaitedFor>("lock.lock, held and waited for", {3000, 40, 3}, waiting());
+  kill_everywhere<LockHeld>("lock.lock, held", {3000, 45, 3}, waiting_for_lock());
+  kill_everywhere<LockMakesWay>("lock.lock, held, another lacks its CPU", {3000, 45, 3},
+                                waiting_for_lock());
+  kill_everywhere<LockHeldAndWaitedFor>("lock.lock, held and waited for", {3000, 40, 3},
+                                        waiting_for_lock());
 }
 
 TEST_CASE("killed while finding out that the owner is dead") {

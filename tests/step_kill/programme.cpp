@@ -88,6 +88,12 @@ StepOptions where_changed() {
   return options;
 }
 
+StepOptions waiting_for_lock() {
+  StepOptions options = where_changed();
+  options.instructions = 6000;
+  return options;
+}
+
 void kill_everywhere(const std::string& name, const SceneFactory& make, const Floors& floors,
                      const StepOptions& options) {
   INFO("scene ", name);

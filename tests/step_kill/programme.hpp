@@ -31,6 +31,7 @@ struct Floors {
 
 StepOptions thorough();           // every instruction in the full programme
 StepOptions where_changed();      // for long operations: not even then
+StepOptions waiting_for_lock();   // the same, as long as it takes to spin, and to sleep twice
 StepOptions every_instruction();  // for short ones: always
 
 // Each of these runs a scene, checks what came out, and adds it to the sums.

@@ -297,13 +297,6 @@ struct UnlockRecovered : AbandonedScene {
   void operate() override { lock.unlock(); }
 };
 
-// Long enough to spin, and to sleep twice.
-StepOptions waiting() {
-  StepOptions options = where_changed();
-  options.instructions = 6000;
-  return options;
-}
-
 // Where an exception is thrown at the end, which shares nothing.
 StepOptions told() {
   StepOptions options = where_changed();
@@ -353,7 +346,7 @@ TEST_CASE("rlock: killed while trying for what a live thread holds: it keeps it"
   kill_everywhere<TryForHeld>("rlock.try_lock_for, held",
                               {.instructions = 1000, .points = 30, .states = 2, .strays = true},
                               where_changed());
-  kill_in_full_programme<LockHeld>("rlock.lock, held", {3000, 45, 3}, waiting());
+  kill_in_full_programme<LockHeld>("rlock.lock, held", {3000, 45, 3}, waiting_for_lock());
 }
 
 TEST_CASE("rlock: killed while finding out that the owner is dead") {

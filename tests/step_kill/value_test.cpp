@@ -175,13 +175,6 @@ void kill_writers(const std::string& type, const Floors& floors, const StepOptio
   }
 }
 
-// Long enough to spin, and to sleep twice.
-StepOptions waiting() {
-  StepOptions options = where_changed();
-  options.instructions = 6000;
-  return options;
-}
-
 StepOptions each_nth(std::size_t stride, std::size_t stride_in_full) {
   StepOptions options = where_changed();
   options.stride = full_programme() ? stride_in_full : stride;
@@ -220,7 +213,7 @@ TEST_CASE("killed while writing a value under its own lock") {
 }
 
 TEST_CASE("killed while waiting to write a value") {
-  kill_everywhere<StoreWaits<Bytes<100>>>("value.store, waits", {3000, 45, 3}, waiting());
+  kill_everywhere<StoreWaits<Bytes<100>>>("value.store, waits", {3000, 45, 3}, waiting_for_lock());
 }
 
 TEST_CASE("killed while writing after one who was killed") {
